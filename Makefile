@@ -1,0 +1,60 @@
+# Two commands do everything: `make demo` and `make test`. `make help` lists the rest.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+PY := .venv/bin/python
+PYTEST := $(PY) -m pytest
+
+.PHONY: help setup setup-test demo demo-check test check fix story bench footage identify-recorded docs lock
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
+
+setup:
+	@deploy/setup.sh demo
+
+setup-test:
+	@deploy/setup.sh test
+
+demo: setup ## a county on this machine: broker, controller, three villages, a case system, and a story
+	@$(PY) -m deploy.demo run
+
+demo-check: setup ## the same story unattended; fails if a step is missing, doubled or unexpected
+	@$(PY) -m deploy.demo check
+
+test: setup-test check ## everything that must pass: checks, the suite on all cores, then the stories one by one
+	@$(PYTEST) -q -m "not story" -n auto --dist worksteal
+	@$(PYTEST) -q -m story
+
+check: setup-test ## format, lint, types, import contracts, generated documents
+	@.venv/bin/ruff format --check --quiet .
+	@.venv/bin/ruff check --quiet .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+	@$(PY) -m protocol.document --check
+	@$(PY) -m agent.config_reference --check
+	@$(PY) -m controller.api.document --check
+
+fix: setup-test ## format, and mend what the linter can mend
+	@.venv/bin/ruff format --quiet .
+	@.venv/bin/ruff check --fix --quiet .
+
+docs: setup-test ## write the generated documents in docs/ref anew
+	@$(PY) -m protocol.document
+	@$(PY) -m agent.config_reference
+	@$(PY) -m controller.api.document
+
+story: setup-test ## the story with kill -9 of controller, broker and boxes; proves nothing lost, nothing doubled
+	@$(PY) -m tests.story.kill
+
+footage: setup-test ## real footage over RTSP: motion where something moves, none in the empty stretches
+	@$(PY) -m tests.support.footage_check
+
+identify-recorded: setup-test ## recorded answers of real devices: who each one is, or why not
+	@$(PY) -m tests.support.identify_recorded
+
+bench: setup-test ## measurements, ours beside the peers' in one run
+	@$(PY) -m bench
+
+lock: ## resolve the dependencies anew into requirements.lock
+	@uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-header --no-annotate \
+		--no-emit-index-url --no-emit-find-links --python-version 3.11 --quiet -o requirements.lock
