@@ -1,0 +1,122 @@
+"""Words that both sides must spell alike: ladder rungs, reasons, device classes, scene topics.
+
+Closed sets are enums. Open sets (reasons, topics) travel as strings with a pattern, so that a newer
+box does not break an older centre: receivers ignore a word they do not know, and show it as it is.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+
+class Rung(StrEnum):
+    """The evidence ladder. The first rung that fails, with its reason, is what a human reads."""
+
+    UNREACHABLE = "unreachable"
+    REACHABLE = "reachable"
+    ONVIF = "onvif"
+    AUTHENTICATED = "authenticated"
+    STREAMING = "streaming"
+    PICTURE_OK = "picture_ok"
+
+    @property
+    def height(self) -> int:
+        """0 for unreachable to 5 for picture_ok."""
+        return RUNGS.index(self)
+
+
+RUNGS: Final = tuple(Rung)
+
+
+class DeviceClass(StrEnum):
+    """What a device is for (the county's classes), not how it is reached."""
+
+    SMART_CAMERA = "smart_camera"
+    PTZ_DOME = "ptz_dome"
+    MICRO_CHECKPOINT = "micro_checkpoint"
+    FACE_CAPTURE = "face_capture"
+    LOOKOUT = "lookout"
+    INTEGRATED = "integrated"
+    CONFERENCE_ENDPOINT = "conference_endpoint"
+
+    @property
+    def top_rung(self) -> Rung:
+        """The highest rung this class can reach: a conference endpoint has no ONVIF and no stream."""
+        return Rung.REACHABLE if self is DeviceClass.CONFERENCE_ENDPOINT else Rung.PICTURE_OK
+
+    @property
+    def writable(self) -> bool:
+        """INTEGRATED devices belong to the police and are read only (invariant 9)."""
+        return self is not DeviceClass.INTEGRATED
+
+
+class Reason(StrEnum):
+    """Why a device is not at its top rung, named after what the operator does next."""
+
+    OK = "ok"
+    STARTING = "starting"
+    """Not judged yet since the box or the device was added."""
+    UNREACHABLE = "unreachable"
+    """No TCP answer: check power, cable, address."""
+    HUNG = "hung"
+    """Accepts connections and never answers: power-cycle it."""
+    NO_ONVIF = "no_onvif"
+    """Answers, but not as an ONVIF device: enable ONVIF."""
+    BAD_ANSWER = "bad_answer"
+    """Answers with something broken or hostile: update or replace it."""
+    AUTH_FAILED = "auth_failed"
+    """The password is wrong. Tried once, not repeated, so that no account is locked."""
+    AUTH_BACKOFF = "auth_backoff"
+    """The password was refused before; the next try comes only after the back-off."""
+    NO_STREAM = "no_stream"
+    """The device answers, the video does not come (V01)."""
+    BAD_STREAM = "bad_stream"
+    """A stream comes that cannot be decoded."""
+    PICTURE_DARK = "picture_dark"
+    """V02."""
+    PICTURE_OVER_BRIGHT = "picture_over_bright"
+    """V03."""
+    PICTURE_BLURRED = "picture_blurred"
+    """V04."""
+    PICTURE_FROZEN = "picture_frozen"
+    """V05: packets arrive, the picture does not change."""
+    PICTURE_COVERED = "picture_covered"
+    """V06."""
+    SCENE_CHANGED = "scene_changed"
+    """V14: the camera looks elsewhere."""
+
+
+class SceneTopic(StrEnum):
+    """What is seen, as ONVIF names it, whether the camera or the box saw it."""
+
+    MOTION = "tns1:VideoSource/MotionAlarm"
+    SCENE_CHANGE = "tns1:VideoSource/GlobalSceneChange/ImagingService"
+    TOO_DARK = "tns1:VideoSource/ImageTooDark/ImagingService"
+    TOO_BRIGHT = "tns1:VideoSource/ImageTooBright/ImagingService"
+    TOO_BLURRY = "tns1:VideoSource/ImageTooBlurry/ImagingService"
+    SIGNAL_LOSS = "tns1:VideoSource/SignalLoss"
+    TAMPER = "tns1:RuleEngine/TamperDetector/Tamper"
+    LINE_CROSSED = "tns1:RuleEngine/LineDetector/Crossed"
+    OBJECTS_INSIDE = "tns1:RuleEngine/FieldDetector/ObjectsInside"
+    COUNTER = "tns1:RuleEngine/CountAggregation/Counter"
+    DIGITAL_INPUT = "tns1:Device/Trigger/DigitalInput"
+
+
+FORBIDDEN_TOPICS: Final = ("RuleEngine/Recognition/", "FaceDetect", "LicensePlate", "Recognition/Face")
+"""Topic parts whose values identify somebody. Dropped inside the box's parser; refused by the wire."""
+
+
+class Phase(StrEnum):
+    """A scene event has a start and an end; a pulse has neither."""
+
+    START = "start"
+    END = "end"
+    PULSE = "pulse"
+
+
+class SeenBy(StrEnum):
+    """Who saw it: the camera's own event, or the box's own eyes."""
+
+    CAMERA = "camera"
+    BOX = "box"
