@@ -1,0 +1,1 @@
+"""Plumbing both sides share: clock, worker loop, broker link, logs, files, monitor. No domain word."""
