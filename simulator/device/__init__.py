@@ -1,0 +1,1 @@
+"""What a device is apart from its protocols: kind, make, identity, clock and accounts."""

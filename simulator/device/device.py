@@ -1,0 +1,146 @@
+"""Decides what one device is and remembers; the protocols read it and change it.
+
+Law: a device holds no socket; whoever listens for it reads `faults` at every request.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from simulator.device.clock import DeviceClock
+from simulator.device.identity import Identity, invented
+from simulator.device.kinds import ABILITIES, Abilities, Kind
+from simulator.device.ledger import Ledger
+from simulator.device.personality import PERSONALITIES, AuthMode
+from simulator.device.ports import MovingPicture
+from simulator.device.ptz import Head
+from simulator.device.pull_points import PullPoints
+from simulator.device.users import Users
+from simulator.faults import FaultSwitches
+from simulator.video.model import ProfileSpec
+
+# Two loopback addresses on which the county never listens: what a client does with them can be watched there.
+UNREACHABLE_HOST = "127.254.254.253"
+REDIRECT_HOST = "127.254.254.254"
+
+IMAGING_RANGES: dict[str, tuple[float, float]] = {
+    "Brightness": (0.0, 100.0),
+    "ColorSaturation": (0.0, 100.0),
+    "Contrast": (0.0, 100.0),
+    "Sharpness": (0.0, 100.0),
+}
+
+
+class Device:
+    """One device of the county. `picture` is None for kinds without a lens of their own."""
+
+    def __init__(
+        self,
+        name: str,
+        kind: Kind,
+        *,
+        ip: str,
+        http_port: int,
+        personality: str,
+        username: str,
+        password: str,
+        auth: AuthMode | None,
+        profiles: tuple[ProfileSpec, ...],
+        picture: MovingPicture | None,
+        parent: str | None = None,
+        channel: int = 1,
+    ) -> None:
+        self.name = name
+        self.kind = kind
+        self.ip = ip
+        self.http_port = http_port
+        self.make = personality
+        self.personality = PERSONALITIES[personality]
+        self.auth = auth or self.personality.auth
+        self.profiles = profiles
+        self.picture = picture
+        self.channel = channel
+        self.identity: Identity = invented(
+            parent or name, self.personality, ptz=self.abilities.ptz, recorder=kind is Kind.NVR_CHANNEL
+        )
+        self.clock = DeviceClock()
+        self.users = Users(username, password, lock_out=self.personality.lock_out)
+        self.events = PullPoints(self.clock.now)
+        self.head = Head(max_presets=self.personality.max_presets) if self.abilities.ptz else None
+        self.imaging: dict[str, float] = dict.fromkeys(IMAGING_RANGES, 50.0)
+        self.ir_cut_filter = "AUTO"
+        self.time_mode = "Manual"
+        self.time_zone = self.personality.time_zone
+        self.ntp_servers: tuple[str, ...] = ()
+        self.hostname = name
+        self.faults = FaultSwitches()
+        self.ledger = Ledger()
+        self.counters: Counter[str] = Counter()
+        self.last_requests: deque[dict[str, Any]] = deque(maxlen=20)
+        self.passages = 0
+        self.in_view: frozenset[str] = frozenset()
+        self.booted_at = time.time()
+        self.stream_url: Callable[[str], str] = lambda token: f"rtsp://{ip}:8554/{token}"
+        self.on_faults_changed: Callable[[], None] = lambda: None
+        self.on_reboot: Callable[[], None] = lambda: None
+
+    @property
+    def abilities(self) -> Abilities:
+        """What its kind can do."""
+        return ABILITIES[self.kind]
+
+    @property
+    def source_token(self) -> str:
+        """The token of its only video source."""
+        return f"VideoSource_{self.channel}"
+
+    @property
+    def source_configuration_token(self) -> str:
+        """The token of its only video source configuration."""
+        return f"VideoSourceConfig_{self.channel}"
+
+    @property
+    def slots(self) -> int:
+        """How many pull points can be open at a time."""
+        return min(2, self.personality.pull_points) if self.faults.two_slots else self.personality.pull_points
+
+    def advertised(self, url: str) -> str:
+        """The address as the device tells it: with a host nobody reaches under `wrong_host_xaddr`."""
+        return url.replace(self.ip, UNREACHABLE_HOST, 1) if self.faults.wrong_host_xaddr else url
+
+    def url(self, path: str) -> str:
+        """The address of a service as the device tells it."""
+        port = "" if self.http_port == 80 else f":{self.http_port}"
+        return self.advertised(f"http://{self.ip}{port}{path}")
+
+    def switch(self, patch: Mapping[str, object]) -> None:
+        """Change faults; raises FaultRefused and changes nothing when the patch is wrong."""
+        before, self.faults = self.faults, self.faults.changed(patch)
+        if self.faults.clock_offset_s != before.clock_offset_s:
+            self.clock.offset_s = float(self.faults.clock_offset_s)
+        self.users.credentials_refused = self.faults.wrong_password
+        self.ledger.faults(self.faults.active())
+        self.on_faults_changed()
+
+    def repair_clock(self) -> None:
+        """The clock was set right over ONVIF: the fault is over."""
+        if self.faults.clock_offset_s:
+            self.switch({"clock_offset_s": 0})
+        self.clock.offset_s = 0.0
+
+    def forget_session(self) -> None:
+        """What a restart forgets: pull points, locks of accounts."""
+        self.events.close_all()
+        self.users.unlock()
+        self.booted_at = time.time()
+
+    def note(self, operation: str, *, client: str, status: int) -> None:
+        """Remember a request for the control port."""
+        self.counters["requests"] += 1
+        self.counters[f"status_{status}"] += 1
+        self.last_requests.append(
+            {"at": round(time.time(), 3), "client": client, "operation": operation, "status": status}
+        )

@@ -1,0 +1,105 @@
+"""Decides which faults exist, what each means, and how a change of them is read.
+
+Law: a switch is off at its default value, and an unknown switch or a value of the wrong kind changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+PICTURES = ("normal", "covered", "dark", "over_bright", "blurred", "frozen", "moved")
+SIP_ANSWERS = ("ok", "unauthorized", "not_found", "silent")
+
+
+class FaultRefused(ValueError):
+    """The asked switch or its value does not exist; the text names those that do."""
+
+
+def _switch(default: Any, meaning: str, **limits: Any) -> Any:
+    return field(default=default, metadata={"meaning": meaning, **limits})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultSwitches:
+    """All faults of one device at one moment."""
+
+    unplugged: bool = _switch(False, "all TCP and UDP ports are closed and open connections dropped")
+    hung: bool = _switch(False, "connections are accepted and never answered, RTSP too")
+    slow_ms: int = _switch(0, "every answer is late by so many milliseconds", low=0, high=600_000)
+    wrong_password: bool = _switch(False, "the right credentials are refused as if they were wrong")
+    clock_offset_s: int = _switch(
+        0, "the device's clock is ahead (behind when negative)", low=-(10**9), high=10**9
+    )
+    no_stream: bool = _switch(False, "RTSP answers 404 and no picture comes")
+    not_h264: bool = _switch(False, "the stream carries bytes that are not H.264")
+    h265: bool = _switch(False, "the stream is H.265")
+    two_slots: bool = _switch(False, "only two pull points can be open")
+    html_200: bool = _switch(False, "every SOAP request is answered 200 with an HTML page")
+    broken_xml: bool = _switch(False, "SOAP answers stop in the middle")
+    entity_bomb: bool = _switch(False, "SOAP answers carry nested entity definitions")
+    external_entity: bool = _switch(False, "SOAP answers refer to a file of the reader's machine")
+    huge_answer: bool = _switch(False, "SOAP answers are 100 MB")
+    endless_answer: bool = _switch(False, "SOAP answers never end")
+    redirect: bool = _switch(False, "SOAP requests are redirected (307) to another host")
+    wrong_host_xaddr: bool = _switch(False, "returned addresses name a host that nobody reaches")
+    leaks_identity: bool = _switch(False, "passages are told with a plate text (always TEST-PLATE)")
+    picture: str = _switch("normal", "what the lens shows", choices=PICTURES)
+    sip: str = _switch("ok", "how SIP OPTIONS is answered", choices=SIP_ANSWERS)
+
+    def changed(self, patch: Mapping[str, object]) -> FaultSwitches:
+        """These switches with `patch` applied; `{"covered": true}` is short for `{"picture": "covered"}`.
+
+        Raises FaultRefused when a name or a value is unknown; then nothing of the patch counts.
+        """
+        changes: dict[str, Any] = {}
+        for name, value in patch.items():
+            if name in PICTURES[1:]:
+                shown = changes.get("picture", self.picture)
+                changes["picture"] = _picture_by_boolean(name, value, shown=shown)
+            elif name in MEANINGS:
+                changes[name] = _checked(name, value)
+            else:
+                raise FaultRefused(f"no switch {name!r}; there are: {', '.join(SWITCH_NAMES)}")
+        return replace(self, **changes)
+
+    @staticmethod
+    def defaults() -> dict[str, Any]:
+        """The patch that ends every fault."""
+        return {name: spec.default for name, spec in _SPECS.items()}
+
+    def active(self) -> dict[str, Any]:
+        """The switches that are not at their default, by name."""
+        return {f.name: value for f in fields(self) if (value := getattr(self, f.name)) != f.default}
+
+
+def _picture_by_boolean(name: str, value: object, *, shown: str) -> str:
+    if not isinstance(value, bool):
+        raise FaultRefused(f"switch {name!r} takes true or false, not {value!r}")
+    if value:
+        return name
+    return "normal" if shown == name else shown
+
+
+def _checked(name: str, value: object) -> object:
+    spec = _SPECS[name]
+    if "choices" in spec.metadata:
+        if value not in spec.metadata["choices"]:
+            raise FaultRefused(
+                f"switch {name!r} takes one of {', '.join(spec.metadata['choices'])}, not {value!r}"
+            )
+        return value
+    if isinstance(spec.default, bool):
+        if not isinstance(value, bool):
+            raise FaultRefused(f"switch {name!r} takes true or false, not {value!r}")
+        return value
+    low, high = spec.metadata["low"], spec.metadata["high"]
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise FaultRefused(f"switch {name!r} takes a whole number from {low} to {high}, not {value!r}")
+    return value
+
+
+_SPECS = {f.name: f for f in fields(FaultSwitches)}
+MEANINGS: dict[str, str] = {name: spec.metadata["meaning"] for name, spec in _SPECS.items()}
+SWITCH_NAMES: tuple[str, ...] = (*MEANINGS, *PICTURES[1:])

@@ -1,0 +1,263 @@
+"""Decides how one device answers HTTP: which fault comes first, who is let in, which service answers.
+
+Law: the order is plug, silence, delay, hostile answer, credentials, operation; every request is counted once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Mapping
+
+from aiohttp import web
+
+from simulator.device.device import Device
+from simulator.device.personality import AuthMode, NotSupported
+from simulator.device.users import Refusal
+from simulator.onvif import device_service, events, hostile, imaging, media, ptz
+from simulator.onvif.auth import HttpDigest, UsernameTokens, basic_refusal
+from simulator.onvif.operation import Operation
+from simulator.onvif.soap import (
+    NAMESPACES,
+    SOAP_11,
+    SOAP_12,
+    NotSoap,
+    SoapFault,
+    SoapRequest,
+    Writer,
+    Xml,
+    node,
+    parse,
+)
+from simulator.video.model import ProfileSpec
+
+MAX_REQUEST_BYTES = 1_000_000
+OPERATIONS: Mapping[tuple[str, str], Operation] = {
+    **device_service.OPERATIONS,
+    **media.OPERATIONS,
+    **events.OPERATIONS,
+    **imaging.OPERATIONS,
+    **ptz.OPERATIONS,
+}
+_REALM = {AuthMode.BOTH: "IP Camera", AuthMode.DIGEST: "IP Camera", AuthMode.WSSE: "Login to device"}
+_CONTENT_TYPE = {SOAP_12: "application/soap+xml", SOAP_11: "text/xml"}
+
+
+class Endpoint:
+    """The HTTP port of one device. It can be opened and closed again and again."""
+
+    def __init__(self, device: Device) -> None:
+        self._device = device
+        self._server: asyncio.Server | None = None
+        self._web: web.Server | None = None
+        self._tokens = UsernameTokens(device.users, device.clock)
+        self._digest = HttpDigest(
+            device.users,
+            realm=_REALM.get(device.auth, "IP Camera"),
+            algorithms=device.personality.digest_algorithms,
+        )
+        vendor = device.personality.vendor_topics
+        self._writer = Writer(device.personality.envelope_prefix, dict([vendor]) if vendor else {})
+        self._answers_again = asyncio.Event()
+
+    async def open(self) -> None:
+        """Listen on the device's address; raises OSError when the address is taken."""
+        if self._server is not None:
+            return
+        self._web = web.Server(self._answer, access_log=None, handler_cancellation=True)
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(self._web, self._device.ip, self._device.http_port)
+        self._device.http_port = self._server.sockets[0].getsockname()[1]
+
+    async def close(self) -> None:
+        """Close the port and drop every connection at once."""
+        if self._server is None or self._web is None:
+            return
+        self._server.close()
+        for connection in self._web.connections:
+            if connection.transport is not None:
+                connection.transport.abort()
+        await self._web.shutdown(0)
+        self._server, self._web = None, None
+
+    def faults_changed(self) -> None:
+        """Let hung requests go on when the device answers again."""
+        if self._device.faults.hung:
+            self._answers_again.clear()
+        else:
+            self._answers_again.set()
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        device = self._device
+        if device.faults.hung:
+            await self._answers_again.wait()
+        payload = await request.content.read(MAX_REQUEST_BYTES + 1) if request.can_read_body else b""
+        while request.can_read_body and not request.content.at_eof() and len(payload) <= MAX_REQUEST_BYTES:
+            payload += await request.content.read(MAX_REQUEST_BYTES + 1 - len(payload))
+        if device.faults.slow_ms:
+            await asyncio.sleep(device.faults.slow_ms / 1000)
+        if request.method == "GET":
+            response: web.StreamResponse = self._snapshot(request)
+            operation = "GET snapshot"
+        elif request.method == "POST" and self._serves(request.path):
+            response, operation = await self._soap(request, payload)
+        else:
+            response, operation = web.Response(status=404, text="Not Found"), request.method
+        device.note(operation, client=request.remote or "", status=response.status)
+        return response
+
+    def _serves(self, path: str) -> bool:
+        paths = self._device.personality.paths
+        services = {path for _, path, _ in device_service.services(self._device)}
+        return path in services or path.startswith(paths.subscription.partition("{")[0])
+
+    async def _soap(self, request: web.BaseRequest, payload: bytes) -> tuple[web.StreamResponse, str]:
+        replaced = await hostile.instead(self._device.faults, request)
+        if replaced is not None:
+            return replaced, "replaced by a fault"
+        try:
+            soap = parse(payload, path=request.path)
+        except NotSoap as error:
+            return web.Response(status=400, text=f"Bad Request: {error}"), "not SOAP"
+        self._device.counters[f"op_{soap.operation}"] += 1
+        refusal = self._refusal(request, soap)
+        if refusal is not None:
+            return self._refuse(refusal, soap), soap.operation
+        return await self._perform(request, soap), soap.operation
+
+    async def _perform(self, request: web.BaseRequest, soap: SoapRequest) -> web.StreamResponse:
+        try:
+            answer = self._operation(soap)(self._device, soap)
+            content = await answer if inspect.isawaitable(answer) else answer
+        except SoapFault as fault:
+            return self._fault(fault, soap)
+        except events.EmptyAnswer as empty:
+            return web.Response(status=empty.status)
+        except events.ConnectionDropped:
+            if request.transport is not None:
+                request.transport.abort()
+            return web.Response(status=500)
+        payload = self._writer.envelope(content, version=soap.version, header=events.answer_header(soap))
+        return self._response(payload, soap.version, status=200)
+
+    def _operation(self, soap: SoapRequest) -> Operation:
+        personality = self._device.personality
+        hidden = (
+            (soap.namespace == NAMESPACES["tptz"] and self._device.head is None)
+            or (soap.namespace == NAMESPACES["tr2"] and personality.paths.media2 is None)
+            or (soap.operation == "GetServices" and not personality.has_get_services)
+        )
+        operation = None if hidden else OPERATIONS.get((soap.namespace, soap.operation))
+        return operation or _not_supported
+
+    def _fault(
+        self, fault: SoapFault, soap: SoapRequest, headers: list[tuple[str, str]] | None = None
+    ) -> web.Response:
+        by_code = 400 if fault.code == "Sender" else 500
+        status = fault.status or self._device.personality.fault_status or by_code
+        payload = self._writer.fault(fault, version=soap.version)
+        return self._response(payload, soap.version, status=status, headers=headers)
+
+    def _response(
+        self, payload: bytes, version: str, *, status: int, headers: list[tuple[str, str]] | None = None
+    ) -> web.Response:
+        content_type = f"{_CONTENT_TYPE[version]}; charset=utf-8"
+        return web.Response(
+            body=hostile.spoiled(self._device.faults, payload),
+            status=status,
+            headers=[("Content-Type", content_type), *(headers or [])],
+        )
+
+    def _refusal(self, request: web.BaseRequest, soap: SoapRequest) -> Refusal | None:
+        device = self._device
+        is_open = (
+            soap.namespace == device_service.TDS and soap.operation in device.personality.open_operations
+        )
+        if device.auth is AuthMode.NONE or is_open:
+            return None
+        authorization = request.headers.get("Authorization", "")
+        if device.auth is not AuthMode.WSSE and authorization.lower().startswith("digest "):
+            return self._digest.refusal(authorization, method=request.method, uri=request.path_qs)
+        token = soap.security()
+        if device.auth is not AuthMode.DIGEST and token is not None:
+            return self._tokens.refusal(token)
+        return Refusal.MISSING
+
+    def _refuse(self, refusal: Refusal, soap: SoapRequest) -> web.Response:
+        """401 with a challenge when Digest may help, else 400; a refused token is 400, as recorded."""
+        device = self._device
+        device.counters[f"auth_{refusal}"] += 1
+        token_judged = device.auth is AuthMode.BOTH and soap.security() is not None
+        challenged = device.auth is not AuthMode.WSSE and not (
+            token_judged and refusal is not Refusal.MISSING
+        )
+        locked = refusal is Refusal.LOCKED
+        fault = SoapFault(
+            "Sender",
+            "ter:NotAuthorized",
+            reason="The account is locked, please try again later" if locked else "Sender not authorized",
+            detail="The action requested requires authorization and the sender is not authorized",
+            status=401 if challenged else 400,
+        )
+        return self._fault(fault, soap, self._challenges(refusal) if challenged else None)
+
+    def _challenges(self, refusal: Refusal) -> list[tuple[str, str]]:
+        stale = refusal in (Refusal.STALE, Refusal.REPLAYED)
+        return [("WWW-Authenticate", value) for value in self._digest.challenges(stale=stale)]
+
+    def _snapshot(self, request: web.BaseRequest) -> web.Response:
+        device = self._device
+        profile = self._snapshot_profile(request.path)
+        if profile is None or device.picture is None:
+            return web.Response(status=404, text="Not Found")
+        refusal = self._snapshot_refusal(request)
+        if refusal is not None:
+            device.counters[f"auth_{refusal}"] += 1
+            basic = [("WWW-Authenticate", 'Basic realm="IP Camera"')]
+            headers = basic if device.personality.snapshot_basic else self._challenges(refusal)
+            return web.Response(status=401, text="Unauthorized", headers=headers)
+        device.counters["snapshots"] += 1
+        return web.Response(body=device.picture.snapshot(profile.token), content_type="image/jpeg")
+
+    def _snapshot_profile(self, path: str) -> ProfileSpec | None:
+        template = self._device.personality.paths.snapshot
+        return next((p for p in self._device.profiles if template.format(token=p.token) == path), None)
+
+    def _snapshot_refusal(self, request: web.BaseRequest) -> Refusal | None:
+        device = self._device
+        authorization = request.headers.get("Authorization", "")
+        scheme = authorization.partition(" ")[0].lower()
+        if device.auth is AuthMode.NONE:
+            return None
+        if device.personality.snapshot_credentials and "password" in request.query:
+            return device.users.judge(
+                request.query.get("user", ""), lambda secret: secret == request.query["password"]
+            )
+        if device.personality.snapshot_basic:
+            return basic_refusal(device.users, authorization) if scheme == "basic" else Refusal.MISSING
+        if scheme == "digest":
+            return self._digest.refusal(authorization, method=request.method, uri=request.path_qs)
+        return Refusal.MISSING
+
+
+def _not_supported(device: Device, soap: SoapRequest) -> Xml:
+    """The answer to an operation the device does not know, in its make's shape."""
+    device.counters["not_supported"] += 1
+    match device.personality.not_supported:
+        case NotSupported.EMPTY_ANSWER:
+            return node(f"x:{soap.operation}Response", {"xmlns:x": soap.namespace})
+        case NotSupported.GSOAP:
+            text = f"Method 'tds:{soap.operation}' not implemented: method name or namespace not recognized"
+            raise SoapFault("Sender", reason=text)
+        case shape:
+            code, *subcodes = shape.value.split("/")
+            raise SoapFault(code, *(f"ter:{name}" for name in subcodes), reason=_REASONS[shape])
+
+
+_REASONS = {
+    NotSupported.ACTION: "Optional Action Not Implemented",
+    NotSupported.ACTION_INVALID_OPERATION: "Optional Action Not Implemented",
+    NotSupported.SENDER_ACTION: "The requested action is not supported",
+    NotSupported.ACTION_FAILED: "Action Failed",
+    NotSupported.INVALID_ARG: "Argument Value Invalid",
+}
