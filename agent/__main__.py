@@ -1,0 +1,99 @@
+"""Command line of a box: run it, check its configuration, ask one device who it is."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from agent.config import Config, load_config
+from agent.errors import AgentError, ConfigError
+from runtime.logs import configure_logs
+
+log = logging.getLogger("agent")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Entry point of ``outpost-agent``; returns the exit status."""
+    options = _parser().parse_args(arguments)
+    configure_logs(level=options.log_level, as_json=options.log_json)
+    try:
+        config = load_config(options.config)
+        return int(options.action(config, options))
+    except ConfigError as error:
+        print(f"配置有误 / the configuration cannot be used: {error.where}", file=sys.stderr)
+        for problem in error.problems:
+            print(f"  - {problem}", file=sys.stderr)
+        return 2
+    except AgentError as error:
+        print(str(error), file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="outpost-agent", description="Outpost 前哨: village box / 村级边缘盒"
+    )
+    parser.add_argument("--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"])
+    parser.add_argument("--log-json", action="store_true", help="one JSON object a line")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    run = commands.add_parser("run", help="run the box until SIGTERM / 运行")
+    run.set_defaults(action=_run)
+    check = commands.add_parser("check", help="read the configuration, touch nothing / 检查配置")
+    check.add_argument(
+        "--probe", action="store_true", help="also climb the ladder of every device once / 同时逐台检测"
+    )
+    check.set_defaults(action=_check)
+    for command in (run, check):
+        command.add_argument("--config", type=Path, required=True, metavar="FILE")
+    return parser
+
+
+def _run(config: Config, _options: argparse.Namespace) -> int:
+    from agent.app import BoxApp
+
+    stopping = threading.Event()
+    fatal: list[str] = []
+
+    def on_fatal(worker: str) -> None:
+        fatal.append(worker)
+        stopping.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    app = BoxApp(config, on_fatal=on_fatal)
+    app.start()
+    while not stopping.wait(1.0):
+        pass
+    app.stop()
+    for worker in fatal:
+        log.critical("worker=%s failed again and again; the process ends so that it is started anew", worker)
+    return 1 if fatal else 0
+
+
+def _check(config: Config, options: argparse.Namespace) -> int:
+    from agent.app import device_of, read_mac_key
+
+    read_mac_key(config.centre.mac_key_file)
+    devices = [device_of(section) for section in config.devices]
+    print(f"box={config.box.id} devices={len(devices)} 配置可用 / configuration is usable")
+    if not options.probe:
+        return 0
+    from agent.devices.room import OnvifRoom
+
+    room = OnvifRoom()
+    worst = 0
+    for device in devices:
+        adapter = room.open(device)
+        evidence = adapter.climb()
+        adapter.close()
+        worst = max(worst, 0 if evidence.reason == "ok" else 1)
+        print(f"{device.id}\t{evidence.rung}\t{evidence.reason}\t{evidence.detail}")
+    return worst
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,376 @@
+"""Puts a box together: adapters into services, services onto workers. The only place that knows all rooms."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import ipaddress
+import json
+import logging
+import secrets
+import threading
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from agent.config import Config, DeviceSection, SearchSection
+from agent.detect.picture import PictureConfig
+from agent.detect.scene_judge import DetectConfig, SceneJudge
+from agent.devices.room import OnvifRoom
+from agent.errors import AgentError, ConfigError
+from agent.model import Device, Secret, Zone
+from agent.outbox.courier import Courier
+from agent.outbox.stills import StillSpool
+from agent.outbox.store import Store
+from agent.ports import Found
+from agent.services.commander import Commander
+from agent.services.configurator import Configurator, Setting
+from agent.services.listener import Listener
+from agent.services.prober import Prober
+from agent.services.reporter import BoxFacts, Reporter
+from agent.services.watcher import Watcher
+from agent.video.room import PyavRoom
+from agent.video.stills import jpeg
+from protocol.messages import BoxEvent, Command, TwinDesired
+from protocol.topics import down_filters
+from protocol.words import DeviceClass
+from runtime.backoff import Backoff
+from runtime.clock import Clock, SystemClock
+from runtime.link import Link, LinkDown, LinkSettings
+from runtime.monitor import Monitor
+from runtime.worker import Worker
+
+log = logging.getLogger(__name__)
+
+PROBER_THREADS = 8
+EXPECTED = (AgentError, LinkDown)
+
+
+class BoxApp:
+    """One running box. ``start`` returns at once; ``stop`` ends everything within some seconds."""
+
+    def __init__(
+        self, config: Config, *, clock: Clock | None = None, on_fatal: Callable[[str], None]
+    ) -> None:
+        self._config = config
+        self._clock = clock or SystemClock()
+        self._on_fatal = on_fatal
+        self._lock = threading.RLock()
+        self._stopping = False
+        self._workers: list[Worker] = []
+        self._listeners: list[Listener] = []
+        self._known: dict[str, Device] = {}
+        key = read_mac_key(config.centre.mac_key_file)
+        data_dir = config.box.data_dir
+        self.store = Store(
+            data_dir / "box.db",
+            box=config.box.id,
+            key=key,
+            clock=self._clock,
+            max_rows=config.bounds.outbox_rows,
+            grace_s=config.bounds.grace_h * 3600.0,
+        )
+        self.stills = StillSpool(
+            data_dir / "stills",
+            box=config.box.id,
+            key=key,
+            clock=self._clock,
+            base_url=config.centre.evidence_url,
+            limit_bytes=config.bounds.spool_mb * 1024 * 1024,
+            ca_file=config.centre.ca_file,
+        )
+        self.devices = OnvifRoom()
+        self.video = PyavRoom(clock=self._clock)
+        self.prober = Prober(log_=self.store, clock=self._clock, watch=config.watch)
+        self.watcher = Watcher(
+            self.video,
+            log_=self.store,
+            stills=self.stills,
+            encode=jpeg,
+            judge_for=judge_for,
+            new_episode=_new_episode,
+            clock=self._clock,
+            watch=config.watch,
+            on_change=self.prober.nudge,
+        )
+        self.prober.watcher = self.watcher
+        self.reporter = self._make_reporter()
+        self.commander = Commander(
+            {"probe": self._probe, "snapshot": self._snapshot},
+            journal=self.store,
+            log_=self.store,
+            clock=self._clock,
+        )
+        self.configurator = self._make_configurator()
+        self.reporter.on_command = self.commander.accept
+        self.reporter.on_desired = self._desire
+        self.link = self._make_link()
+        self.reporter.attach(self.link)
+        self.monitor = Monitor(host=config.monitor.host, port=config.monitor.port, ready=self.missing)
+
+    # --- life ----------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start every worker; devices come up one by one."""
+        log.info(
+            "box=%s starts, outbox epoch=%s last=%d", self._config.box.id, self.store.epoch, self.store.last
+        )
+        self.store.append(BoxEvent(what="boot", detail=self.store.boot_reason), at=self._clock.now())
+        self.commander.recover()
+        self.monitor.start()
+        send = self._work("send", self.reporter.send_step, Backoff(base_s=0.2, ceiling_s=5))
+        self.store.on_append(send.wake)
+        self.store.on_loss_told(self.prober.restate)
+        self._work("receive", self.reporter.receive_step)
+        self._work("upload", self.stills.upload_one, Backoff(base_s=1, ceiling_s=60))
+        self._work("command", self.commander.step)
+        self._work("watch", self.watcher.step)
+        for number in range(PROBER_THREADS):
+            self._work(f"probe-{number}", self.prober.step)
+        self.link.start()
+        for section in self._config.devices:
+            self.add_device(device_of(section))
+        for document in self.store.remembered_devices().values():
+            self.add_device(self._found_device(json.loads(document)))
+        if self._config.search.subnets:
+            self._work("search", self._search)
+
+    def stop(self) -> None:
+        """Stop in the order in which things depend on each other: eyes, then voice, then memory."""
+        log.info("box=%s stops", self._config.box.id)
+        with self._lock:
+            self._stopping = True
+            workers, self._workers = self._workers, []
+        for worker in workers:
+            if worker.name not in ("send", "receive"):
+                worker.ask_to_stop()
+        closers = [threading.Thread(target=each.close, daemon=True) for each in self._listeners]
+        for closer in closers:
+            closer.start()
+        self.watcher.close()
+        for closer in closers:
+            closer.join(3)
+        self.reporter.say_goodbye()
+        for worker in workers:
+            worker.stop(6)
+        self.link.stop()
+        self.prober.close()
+        self.stills.close()
+        self.monitor.stop()
+        self.store.close()
+
+    def missing(self) -> list[str]:
+        """What keeps the box from being ready, one line each."""
+        lines = [] if self.link.connected else ["broker: not connected / 未连上平台"]
+        lines += [f"worker {worker.name}: not running" for worker in self._workers if not worker.alive]
+        return lines
+
+    # --- devices -------------------------------------------------------------------------------
+
+    def add_device(self, device: Device) -> None:
+        """Take a device under care: ladder, own events, stream. Not when the box stops: none would end it."""
+        with self._lock:
+            if self._stopping or device.id in self._known:
+                return
+            self._known[device.id] = device
+            adapter = self.devices.open(device)
+            if not device.is_conference:
+                self.watcher.add(device, adapter)
+            self.prober.add(device, adapter)
+            if not device.is_conference and device.stream_path is None:
+                self._listen(device)
+
+    def _listen(self, device: Device) -> None:
+        listener = Listener(
+            device,
+            self.devices.subscribe(device),
+            log_=self.store,
+            clock=self._clock,
+            new_episode=_new_episode,
+            take_still=self.watcher.take_still,
+        )
+        self._listeners.append(listener)
+        self._work(f"listen-{device.id}", listener.step, Backoff(base_s=5, ceiling_s=60))
+
+    def _search(self) -> float:
+        search = self._config.search
+        hosts = {device.host for device in self._known.values()}
+        for found in self.devices.discover(search.subnets):
+            if found.host not in hosts and is_within(found.host, search.subnets):
+                self._take_in(found)
+        return search.interval_s
+
+    def _take_in(self, found: Found) -> None:
+        """Remember what was found and take it under care. One that is known moved: it is looked for at its
+        new address from the next start on."""
+        port = found.port or self._config.search.port
+        document = {"reference": found.endpoint_reference, "host": found.host, "port": port}
+        device = self._found_device(document)
+        written = json.dumps(document)
+        if self.store.remembered_devices().get(device.id) == written:
+            return
+        moved = device.id in self._known
+        if moved:
+            log.warning("device=%s moved to %s:%d: restart the box to use it", device.id, found.host, port)
+        else:
+            log.info("device=%s found at %s:%d %s", device.id, found.host, port, found.hardware)
+        self.store.remember_device(device.id, written)
+        what = "device_moved" if moved else "device_found"
+        self.store.append(BoxEvent(what=what, detail=_found_line(found)), at=self._clock.now())
+        self.add_device(device)
+
+    def _found_device(self, document: dict[str, object]) -> Device:
+        return found_device(
+            str(document["reference"]),
+            host=str(document["host"]),
+            port=int(str(document["port"])),
+            search=self._config.search,
+        )
+
+    # --- orders --------------------------------------------------------------------------------
+
+    def _probe(self, command: Command) -> str:
+        device = command.device or ""
+        if not self.prober.forget_failures(device):
+            raise ConfigError(device, ["no such device on this box / 本边缘盒没有这个设备"])
+        return f"{device} is probed again"
+
+    def _snapshot(self, command: Command) -> str:
+        digest = self.watcher.take_still(command.device or "")
+        if digest is None:
+            raise ConfigError(command.device or "", ["no fresh picture / 没有新画面"])
+        return f"sha256:{digest}"
+
+    def _desire(self, desired: TwinDesired) -> None:
+        if self.configurator.desire(desired):
+            self._report_twin()
+
+    def _report_twin(self) -> None:
+        try:
+            self.reporter.report_twin(self.configurator.reported)
+        except LinkDown:
+            log.info("twin not reported: no link; it is at the next connection")
+
+    # --- making --------------------------------------------------------------------------------
+
+    def _work(self, name: str, step: Callable[[], float], backoff: Backoff | None = None) -> Worker:
+        worker = Worker(name, step, expected=EXPECTED, on_fatal=self._on_fatal, backoff=backoff)
+        with self._lock:
+            self._workers.append(worker)
+        worker.start()
+        return worker
+
+    def _make_reporter(self) -> Reporter:
+        box = self._config.box
+        return Reporter(
+            BoxFacts(box.id, box.title, box.civil_code, version("outpost"), self.store.boot_reason),
+            outbox=self.store,
+            courier=Courier(upto=self.store.upto),
+            clock=self._clock,
+            gauges=self.prober.gauges,
+            heartbeat_s=self._config.watch.heartbeat_s,
+            canary_s=self._config.watch.canary_s,
+        )
+
+    def _make_configurator(self) -> Configurator:
+        interval = Setting(5, 3600, self._config.watch.ladder_interval_s, self.prober.set_interval)
+        return Configurator(
+            {"ladder_interval_s": interval}, software=version("outpost"), log_=self.store, clock=self._clock
+        )
+
+    def _make_link(self) -> Link:
+        centre = self._config.centre
+        settings = LinkSettings(
+            host=centre.host,
+            port=centre.port,
+            ca_file=centre.ca_file,
+            cert_file=centre.cert_file,
+            key_file=centre.key_file,
+            keepalive_s=centre.keepalive_s,
+        )
+        return Link(
+            settings,
+            client_id=self._config.box.id,
+            filters=[(text, 1) for text in down_filters(self._config.box.id)],
+            will=self.reporter.will,
+            on_connected=self._connected,
+        )
+
+    def _connected(self) -> None:
+        self.reporter.announce()
+        self._report_twin()
+
+
+def judge_for(device: Device) -> SceneJudge:
+    """Detection for one device's stream. A view that turns by itself has no fixed scene to compare with."""
+    turns = device.device_class in (DeviceClass.PTZ_DOME, DeviceClass.LOOKOUT)
+    return SceneJudge(DetectConfig(picture=PictureConfig(fixed_view=not turns)), zones=device.zones)
+
+
+def read_mac_key(path: Path) -> bytes:
+    """The box's entry key: 32 bytes in base64. Raises ConfigError that names the file."""
+    try:
+        key = base64.b64decode(path.read_text("ascii").strip(), validate=True)
+    except (OSError, UnicodeDecodeError, binascii.Error) as error:
+        raise ConfigError(str(path), [f"entry key cannot be read / 无法读取密钥: {error}"]) from error
+    if len(key) != 32:
+        raise ConfigError(str(path), [f"entry key has {len(key)} bytes, not 32 / 密钥长度不对"])
+    return key
+
+
+def read_password(path: Path | None, *, device: str) -> Secret:
+    """A device's password. Raises ConfigError that names file and device."""
+    if path is None:
+        return Secret("")
+    try:
+        return Secret(path.read_text("utf-8").rstrip("\r\n"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            str(path), [f"password of {device} cannot be read / 无法读取口令: {error}"]
+        ) from error
+
+
+def device_of(section: DeviceSection) -> Device:
+    """A ledger row from the configuration. Raises ConfigError when its password cannot be read."""
+    return Device(
+        id=section.id,
+        device_class=section.device_class,
+        host=section.host,
+        port=section.port,
+        title=section.title,
+        gb_code=section.gb_code,
+        username=section.username,
+        password=read_password(section.password_file, device=section.id),
+        zones=tuple(Zone(zone.name, zone.corners, zone.closed) for zone in section.zones),
+        rtsp_port=section.rtsp_port,
+        sip_port=section.sip_port,
+        stream_path=section.stream_path,
+    )
+
+
+def found_device(reference: str, *, host: str, port: int, search: SearchSection) -> Device:
+    """A ledger row for what discovery found. Its id comes from the endpoint reference, not the address."""
+    name = "cam-" + hashlib.sha256(reference.encode()).hexdigest()[:12]
+    return Device(
+        id=name,
+        device_class=DeviceClass.SMART_CAMERA,
+        host=host,
+        port=port,
+        username=search.username,
+        password=read_password(search.password_file, device=name),
+    )
+
+
+def is_within(host: str, subnets: Sequence[str]) -> bool:
+    """Whether an address belongs to one of the networks. What answers a multicast from elsewhere is none
+    of the box's business, and is not shown its password."""
+    return any(ipaddress.ip_address(host) in ipaddress.ip_network(subnet) for subnet in subnets)
+
+
+def _found_line(found: Found) -> str:
+    return f"{found.host}:{found.port} {found.hardware} {found.title}"[:200]
+
+
+def _new_episode() -> str:
+    return secrets.token_hex(8)

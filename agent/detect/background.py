@@ -1,0 +1,299 @@
+"""Which parts of the picture are not the place itself. Law: what lights the place is not in the place.
+
+A mean and a deviation per pixel of a 160x90 grey picture, updated only where nothing is; a fit of gain and
+offset takes light changes out; what stays is cut into blobs, and blobs that are only light are dropped.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from agent.model import Image, Rectangle
+
+WIDTH_PX, HEIGHT_PX = 160, 90
+"""Size of the model's picture (measured: a tenth of full decoding's cost, all events of 2 s found)."""
+
+Grey = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
+
+_START_DEVIATION = 4.0
+_DEVIATION_BOUNDS = (1.5, 30.0)
+_RESTLESS_FACTOR = 3.0
+"""A pixel that comes and goes at every second look must differ 2.5 times as much."""
+_SAME_LEVELS = 15.0
+_SAME_STRUCTURE = 0.95
+"""Correlation with what stood there, above which only its light is another."""
+_SOFT_LEAST_PX = 120
+"""Smaller blobs have no room for a soft border."""
+_SHARP_SLOPE = 0.15
+"""A body's edge is there in two or three pixels: it changes by this share of its strength in one."""
+_SHARP_RATIO = 0.25
+"""Sharp pixels against the length of the border; light has none but those of what it falls on."""
+_CROSS = cv2.getStructuringElement(cv2.MORPH_RECT, (3, 3))
+
+
+@dataclass(frozen=True, slots=True)
+class BackgroundConfig:
+    """Thresholds in grey levels of 255, shares of the picture, and seconds."""
+
+    deviations: float = 4.5
+    """How many of its deviations a pixel must differ."""
+    floor_levels: float = 14.0
+    """And at least so much: below lies what the encoder does to a quiet picture."""
+    blob_ratio: float = 0.0012
+    """Smallest blob, as share of the picture: 17 of 14,400 pixels, a person 10 % of the height tall."""
+    global_ratio: float = 0.6
+    """From here on the whole picture changed: light or view, never something in it."""
+    learn_frames: int = 3
+    """Pictures whose median is the first background."""
+    follow_s: float = 25.0
+    """Time constant with which the background follows the light."""
+    absorb_s: float = 180.0
+    """What stands still for so long belongs to the place: a parked car."""
+    restless_s: float = 90.0
+    """Time constant of the measure of how often a pixel comes and goes: leaves in wind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """One connected part that is not background. ``area_ratio`` is its share of the picture."""
+
+    box: Rectangle
+    area_ratio: float
+    contrast: float
+    """Median difference from the background, grey levels."""
+    mask: Mask
+    """Its pixels, shape (90, 160)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Foreground:
+    """What one picture shows beside the background."""
+
+    learning: bool = False
+    global_change: bool = False
+    changed_ratio: float = 0.0
+    blobs: tuple[Blob, ...] = ()
+    light_ratio: float = 0.0
+    """Share of the picture that differs, but by its light only."""
+
+
+class Background:
+    """The model of one view."""
+
+    def __init__(self, config: BackgroundConfig | None = None) -> None:
+        self._config = config or BackgroundConfig()
+        self._first: list[Grey] = []
+        self._mean: Grey | None = None
+        self._deviation = np.full((HEIGHT_PX, WIDTH_PX), _START_DEVIATION, np.float32)
+        self._restless = np.zeros((HEIGHT_PX, WIDTH_PX), np.float32)
+        self._was_changed = np.zeros((HEIGHT_PX, WIDTH_PX), np.uint8)
+        self._second = _SecondLayer()
+        self._last_s: float | None = None
+
+    @property
+    def mean(self) -> Grey | None:
+        """The place as learned, shape (90, 160); None while learning."""
+        return self._mean
+
+    def observe(self, image: Image, *, at_s: float, learn: bool = True) -> Foreground:
+        """Compare a grey picture of any size with the background, and learn from it.
+
+        ``at_s`` is monotonic seconds. With ``learn`` false nothing is learned: a picture between key frames.
+        """
+        grey = shrink(image)
+        if self._mean is None:
+            self._begin(grey)
+            return Foreground(learning=True)
+        elapsed_s = 0.0 if self._last_s is None else min(max(at_s - self._last_s, 0.0), 30.0)
+        expected = relit(self._mean, grey)
+        residual = grey - expected
+        changed = self._changed(residual)
+        changed_ratio = cv2.countNonZero(changed) / changed.size
+        if changed_ratio > self._config.global_ratio:
+            if learn:
+                self._mean += 0.5 * (grey - self._mean)
+                self._last_s = at_s
+            return Foreground(global_change=True, changed_ratio=changed_ratio)
+        blobs, lights = self._blobs(changed, grey, expected, residual)
+        if learn:
+            taken = lights.copy()
+            for blob in blobs:
+                taken |= blob.mask.view(np.uint8)
+            self._learn(grey, residual, changed, taken, at_s=at_s, elapsed_s=elapsed_s)
+            self._last_s = at_s
+        return Foreground(
+            changed_ratio=changed_ratio, blobs=blobs, light_ratio=cv2.countNonZero(lights) / lights.size
+        )
+
+    def _begin(self, grey: Grey) -> None:
+        self._first.append(grey)
+        if len(self._first) >= self._config.learn_frames:
+            first = np.stack(self._first)
+            self._mean = np.median(first, axis=0).astype(np.float32)
+            self._deviation = np.maximum(0.5 * np.ptp(first, axis=0), _START_DEVIATION).astype(np.float32)
+            np.clip(self._deviation, *_DEVIATION_BOUNDS, out=self._deviation)
+            self._first = []
+
+    def _changed(self, residual: Grey) -> npt.NDArray[np.uint8]:
+        """1 where a pixel and most of its neighbours differ more than they are used to, else 0."""
+        limit = np.maximum(self._deviation * self._config.deviations, self._config.floor_levels)
+        limit *= 1.0 + _RESTLESS_FACTOR * self._restless
+        raw = (np.abs(residual) > limit).astype(np.uint8)
+        crowd = cv2.boxFilter(raw, -1, (3, 3), normalize=False, borderType=cv2.BORDER_REPLICATE)
+        return np.asarray(crowd >= 4, np.uint8)
+
+    def _blobs(
+        self, changed: npt.NDArray[np.uint8], grey: Grey, expected: Grey, residual: Grey
+    ) -> tuple[tuple[Blob, ...], npt.NDArray[np.uint8]]:
+        least = self._config.blob_ratio * changed.size
+        if cv2.countNonZero(changed) < least:
+            return (), np.zeros_like(changed)
+        joined = cv2.dilate(changed, _CROSS)
+        count, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
+        found: list[Blob] = []
+        lights = np.zeros_like(changed)
+        for label in range(1, count):
+            left, top, width, height = (int(v) for v in stats[label, :4])
+            part = (slice(top, top + height), slice(left, left + width))
+            inside = (labels[part] == label) & (changed[part] == 1)
+            area = int(np.count_nonzero(inside))
+            if area < least:
+                continue
+            if _is_light(inside, grey[part], expected[part], residual[part]):
+                lights[part] |= inside.view(np.uint8)
+                continue
+            mask = np.zeros(changed.shape, np.bool_)
+            mask[part] = inside
+            box = Rectangle(
+                left / WIDTH_PX, top / HEIGHT_PX, (left + width) / WIDTH_PX, (top + height) / HEIGHT_PX
+            )
+            contrast = quantile(np.abs(residual[part][inside]), 0.5)
+            found.append(Blob(box, area / changed.size, contrast, mask))
+        return tuple(sorted(found, key=lambda blob: -blob.area_ratio)), lights
+
+    def _learn(
+        self,
+        grey: Grey,
+        residual: Grey,
+        changed: npt.NDArray[np.uint8],
+        taken: npt.NDArray[np.uint8],
+        *,
+        at_s: float,
+        elapsed_s: float,
+    ) -> None:
+        assert self._mean is not None
+        follow = _share(elapsed_s, self._config.follow_s)
+        restless = _share(elapsed_s, self._config.restless_s)
+        free = 1.0 - cv2.dilate(taken, _CROSS).astype(np.float32)
+        self._mean += (follow * free) * (grey - self._mean)
+        # 1.25 x the mean absolute difference of a normal distribution is its deviation
+        self._deviation += (0.5 * follow * free) * (1.25 * np.abs(residual) - self._deviation)
+        np.clip(self._deviation, *_DEVIATION_BOUNDS, out=self._deviation)
+        self._restless += restless * ((changed ^ self._was_changed) - self._restless)
+        self._was_changed = changed
+        self._second.learn(self._mean, grey, taken, at_s=at_s, absorb_s=self._config.absorb_s)
+
+
+class _SecondLayer:
+    """What may replace the background: what stands still before it, and what it hid.
+
+    Law: a thing becomes background when it has stood still for ``absorb_s``; what it hid comes back at once.
+    """
+
+    def __init__(self) -> None:
+        shape = (HEIGHT_PX, WIDTH_PX)
+        self._standing = np.zeros(shape, np.float32)
+        self._since_s = np.zeros(shape, np.float64)
+        self._stands = np.zeros(shape, np.bool_)
+        self._hidden = np.zeros(shape, np.float32)
+        self._hides = np.zeros(shape, np.bool_)
+
+    def learn(
+        self, mean: Grey, grey: Grey, taken: npt.NDArray[np.uint8], *, at_s: float, absorb_s: float
+    ) -> None:
+        """Look at the pixels that are ``taken``; change ``mean`` in place where their time has come."""
+        present = taken.astype(np.bool_)
+        if not present.any():
+            self._stands = present
+            return
+        stands = present & self._stands & (np.abs(grey - self._standing) < _SAME_LEVELS)
+        fresh = present & ~stands
+        self._standing[fresh] = grey[fresh]
+        self._since_s[fresh] = at_s
+        self._stands = present
+        returned = present & self._hides & (np.abs(grey - self._hidden) < _SAME_LEVELS)
+        mean[returned] = grey[returned]
+        self._hides &= ~returned
+        settled = stands & ~returned & (at_s - self._since_s >= absorb_s)
+        self._hidden[settled] = mean[settled]
+        self._hides |= settled
+        mean[settled] = self._standing[settled]
+
+
+def shrink(image: Image) -> Grey:
+    """A grey picture at the model's size, as float32."""
+    small = cv2.resize(image, (WIDTH_PX, HEIGHT_PX), interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.float32)
+
+
+def relit(mean: Grey, grey: Grey) -> Grey:
+    """``mean`` as it would look in the light of ``grey``: the gain and offset most pixels agree on."""
+    x, y = mean[::2, ::2].ravel(), grey[::2, ::2].ravel()
+    gain, offset = 1.0, quantile(y - x, 0.5)
+    for _ in range(2):
+        error = np.abs(y - (gain * x + offset))
+        agreeing = error <= max(3.0 * quantile(error, 0.5), 6.0)
+        a, b = x[agreeing], y[agreeing]
+        spread = float(a.var())
+        if spread < 25.0:  # a plain picture: its gain cannot be told from its offset
+            offset = float(b.mean() - gain * a.mean())
+            continue
+        gain = float(np.clip(((a - a.mean()) * (b - b.mean())).mean() / spread, 0.4, 2.5))
+        offset = float(b.mean() - gain * a.mean())
+    return np.asarray(gain * mean + offset, np.float32)
+
+
+def correlation(a: Grey, b: Grey) -> float:
+    """How alike two pictures are beyond brightness and contrast, -1 to 1; 0 when one of them is plain."""
+    a = a - a.mean()
+    b = b - b.mean()
+    size = math.sqrt(float((a * a).sum()) * float((b * b).sum()))
+    return float((a * b).sum()) / size if size > a.size else 0.0
+
+
+def quantile(values: Grey, share: float) -> float:
+    """The value that ``share`` of at least one value reach (numpy's own takes ten times as long for few)."""
+    place = min(int(share * values.size), values.size - 1)
+    return float(np.partition(values, place)[place])
+
+
+def _is_light(inside: Mask, grey: Grey, expected: Grey, residual: Grey) -> bool:
+    """Whether a blob only lights or shades what stood there: the same structure, or no edge of its own."""
+    before = expected[inside]
+    if float(before.std()) > 6.0 and correlation(grey[inside], before) > _SAME_STRUCTURE:
+        return True
+    if int(np.count_nonzero(inside)) < _SOFT_LEAST_PX:
+        return False
+    shape = inside.astype(np.uint8)
+    border = cv2.dilate(shape, _CROSS) != cv2.erode(shape, _CROSS, borderType=cv2.BORDER_REPLICATE)
+    strength = quantile(np.abs(residual[inside]), 0.8)
+    slope = _slope(residual)
+    sharp = (border | inside) & (slope > _SHARP_SLOPE * strength) & (slope > _slope(expected))
+    return int(np.count_nonzero(sharp)) < _SHARP_RATIO * int(np.count_nonzero(border))
+
+
+def _slope(picture: Grey) -> Grey:
+    """Grey levels by which a picture changes in a pixel."""
+    across, down = cv2.Sobel(picture, cv2.CV_32F, 1, 0), cv2.Sobel(picture, cv2.CV_32F, 0, 1)
+    return np.asarray(cv2.magnitude(across, down) / 8.0, np.float32)
+
+
+def _share(elapsed_s: float, constant_s: float) -> float:
+    """The part of a difference an exponential filter takes in after ``elapsed_s``."""
+    return 1.0 - math.exp(-elapsed_s / constant_s)

@@ -1,0 +1,132 @@
+"""How the box logs in to one device, and when it does not: mode, clock offset, rest after a refusal.
+
+Law: one password, tried once; a refused one is not sent again before the rest is over or the operator
+says so. Cameras lock accounts after 5 to 7 wrong tries (Reolink for 5 min, Hikvision for 30).
+One ``Account`` serves every connection to its device, so that the ladder and the events cannot each try.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+from lxml import etree
+
+from agent.devices.digest import Challenge
+from agent.model import Secret
+
+_WSSE = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
+_WSU = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd"
+_TOKEN_PROFILE = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-username-token-profile-1.0"  # noqa: S105 - a namespace
+_BASE64 = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-soap-message-security-1.0#Base64Binary"
+
+
+class Mode(StrEnum):
+    """How a device wants to be logged in to (ONVIF Core 5.9.8: Digest first, UsernameToken is legacy)."""
+
+    DIGEST = "digest"
+    TOKEN = "wsse"  # noqa: S105 - the name of a mode
+    BOTH = "digest+wsse"
+
+    @property
+    def has_digest(self) -> bool:
+        return self is not Mode.TOKEN
+
+    @property
+    def has_token(self) -> bool:
+        return self is not Mode.DIGEST
+
+
+class Account:
+    """The box's log-in at one device. Thread-safe."""
+
+    def __init__(
+        self,
+        username: str,
+        password: Secret,
+        *,
+        rest_s: float,
+        monotonic: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.username = username
+        self.password = password
+        self.rest_s = rest_s
+        self.mode: Mode | None = None
+        """None until the device told; kept until it asks otherwise."""
+        self.clock_error_s: float | None = None
+        """Device minus box; None until it told."""
+        self._monotonic = monotonic
+        self._now = now
+        self._rests_until: float | None = None
+        self._lock = threading.Lock()
+
+    def rest_left_s(self) -> float:
+        """Seconds for which the account must still be left alone; 0 when it may be used."""
+        with self._lock:
+            return 0.0 if self._rests_until is None else max(0.0, self._rests_until - self._monotonic())
+
+    def refused(self) -> None:
+        """The device refused the credentials: the rest begins, and the mode is learnt anew afterwards."""
+        with self._lock:
+            self._rests_until = self._monotonic() + self.rest_s
+            self.mode = None
+
+    def accepted(self) -> None:
+        """The device accepted the credentials."""
+        with self._lock:
+            self._rests_until = None
+
+    forgiven = accepted
+    """The operator changed something: the next try may come at once."""
+
+    def authorization(self, challenge: Challenge, method: str, target: str) -> str:
+        """The Authorization header that answers a Digest challenge for one request."""
+        return challenge.authorization(method, target, username=self.username, password=self.password)
+
+    def basic(self) -> str:
+        """The Authorization header of HTTP Basic, for snapshots of devices that offer nothing else."""
+        pair = f"{self.username}:{self.password.reveal}".encode()
+        return "Basic " + base64.b64encode(pair).decode()
+
+    def token(self) -> etree._Element:
+        """A fresh wsse:Security header, its time by the device's clock, written with Z.
+
+        PasswordDigest = Base64(SHA1(nonce + created + password)), UsernameToken Profile 1.0.
+        """
+        nonce = secrets.token_bytes(16)
+        created = (self._now() + timedelta(seconds=self.clock_error_s or 0.0)).astimezone(UTC)
+        written = created.strftime("%Y-%m-%dT%H:%M:%SZ")
+        proof = hashlib.sha1(
+            nonce + written.encode() + self.password.reveal.encode(), usedforsecurity=False
+        ).digest()
+        security = etree.Element(f"{{{_WSSE}}}Security", nsmap={"wsse": _WSSE, "wsu": _WSU})
+        token = etree.SubElement(security, f"{{{_WSSE}}}UsernameToken")
+        etree.SubElement(token, f"{{{_WSSE}}}Username").text = self.username
+        password = etree.SubElement(token, f"{{{_WSSE}}}Password", Type=f"{_TOKEN_PROFILE}#PasswordDigest")
+        password.text = base64.b64encode(proof).decode()
+        once = etree.SubElement(token, f"{{{_WSSE}}}Nonce", EncodingType=_BASE64)
+        once.text = base64.b64encode(nonce).decode()
+        etree.SubElement(token, f"{{{_WSU}}}Created").text = written
+        return security
+
+    def set_clock(self, device_utc: datetime, *, box_utc: datetime) -> float:
+        """Note what the device's clock showed; returns device minus box in seconds.
+
+        Half a second is added because devices tell whole seconds, cut off.
+        """
+        error = (device_utc - box_utc).total_seconds()
+        if device_utc.microsecond == 0:
+            error += 0.5
+        self.clock_error_s = error
+        return error
+
+    def box_utc(self) -> datetime:
+        """The box's wall clock."""
+        return self._now()

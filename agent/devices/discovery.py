@@ -1,0 +1,188 @@
+"""Which ONVIF devices answer on the LAN before anybody logs in: WS-Discovery, asked from an ephemeral port.
+
+Law: port 3702 is never bound (another program on the box may own it); two kinds of probe, each sent twice,
+because many cameras answer to only one and UDP loses; an answer counts only when it relates to our probe;
+a device is its endpoint reference, however many answers and addresses it sends.
+Every address of the given subnets is asked by itself too: multicast does not cross cheap switches with
+IGMP snooping. Source: WS-Discovery 2005/04; ONVIF Core 7.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import selectors
+import socket
+import struct
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
+from urllib.parse import unquote, urlsplit
+
+from lxml import etree
+
+from agent.devices import soap
+from agent.devices.address import first_usable
+from agent.devices.limits import Deadline, Limits
+from agent.devices.redact import quoted
+from agent.devices.soap import child, child_text, local_name
+from agent.ports import Found
+
+_PORT = 3702
+_GROUP = "239.255.255.250"
+_DISCOVERY = "http://schemas.xmlsoap.org/ws/2005/04/discovery"
+_ADDRESSING_2004 = "http://schemas.xmlsoap.org/ws/2004/08/addressing"
+_TYPES = (
+    ("http://www.onvif.org/ver10/network/wsdl", "NetworkVideoTransmitter"),
+    ("http://www.onvif.org/ver10/device/wsdl", "Device"),
+)
+"""What nearly every camera declares, and what the standard demands: some answer to the first only."""
+_REPEATS = 2
+_DATAGRAM_BYTES = 65_535
+_MOST_FOUND = 1024
+_SCOPE = "onvif://www.onvif.org/"
+
+
+def discover(subnets: Iterable[str], *, limits: Limits) -> Sequence[Found]:
+    """Everything that answers within ``Limits.listen_s`` of the last probe, one entry a device, by address.
+
+    ``subnets`` in CIDR notation; at most ``Limits.probed_addresses`` addresses of them are asked singly.
+    Raises ValueError for what is no IPv4 subnet. Ways that are closed (no route) are passed over.
+    """
+    networks = [ipaddress.IPv4Network(subnet, strict=False) for subnet in subnets]
+    found: dict[str, Found] = {}
+    with contextlib.ExitStack() as opened:
+        prober = _Prober(opened, networks)
+        singly = list(islice(chain.from_iterable(map(_hosts, networks)), limits.probed_addresses))
+        for _ in range(_REPEATS):
+            probes = prober.new_probes()
+            for host in (None, *singly):
+                prober.send(probes, host)
+                for answer in prober.answers(Deadline(0.0005)):
+                    found.setdefault(answer.endpoint_reference, answer)
+        for answer in prober.answers(Deadline(limits.listen_s)):
+            found.setdefault(answer.endpoint_reference, answer)
+    return sorted(found.values(), key=lambda one: (ipaddress.ip_address(one.host).packed, one.port))
+
+
+def read_match(datagram: bytes, sender: str, asked: set[str]) -> Sequence[Found]:
+    """The devices of one ProbeMatches that answers one of our message ids; none for anything else.
+
+    The host is the one the answer came from, whatever addresses it claims.
+    """
+    try:
+        opened = soap.opened(datagram, "", Limits())
+    except soap.NotAnEnvelope:
+        return ()
+    relates = child_text(child(opened.root, "Header"), "RelatesTo")
+    if relates not in asked or opened.content is None or local_name(opened.content) != "ProbeMatches":
+        return ()
+    matches = (node for node in opened.content if local_name(node) == "ProbeMatch")
+    return [made for node in islice(matches, 32) if (made := _found(node, sender)) is not None]
+
+
+class _Prober:
+    """Sockets, one for each way out, and the message ids sent."""
+
+    def __init__(self, opened: contextlib.ExitStack, networks: Sequence[ipaddress.IPv4Network]) -> None:
+        self._asked: set[str] = set()
+        self._selector = opened.enter_context(selectors.DefaultSelector())
+        self._multicast = [opened.enter_context(_socket(local)) for local in _ways_out(networks)]
+        self._unicast = opened.enter_context(_socket(None))
+        for sock in (*self._multicast, self._unicast):
+            self._selector.register(sock, selectors.EVENT_READ)
+
+    def new_probes(self) -> Sequence[bytes]:
+        """Both kinds of probe under message ids not used before."""
+        probes = []
+        for namespace, name in _TYPES:
+            message_id = f"urn:uuid:{uuid.uuid4()}"
+            self._asked.add(message_id)
+            probes.append(_probe(message_id, namespace, name))
+        return probes
+
+    def send(self, probes: Sequence[bytes], host: str | None) -> None:
+        """Send the probes to one host, or to the multicast group out of every way."""
+        for sock in self._multicast if host is None else [self._unicast]:
+            for probe in probes:
+                with contextlib.suppress(OSError):
+                    sock.sendto(probe, (host or _GROUP, _PORT))
+
+    def answers(self, deadline: Deadline) -> Iterator[Found]:
+        """What comes in until the deadline; bounded in number."""
+        for _ in range(_MOST_FOUND * len(_TYPES) * _REPEATS):
+            try:
+                ready = self._selector.select(deadline.remaining_s())
+            except TimeoutError:
+                return
+            for key, _events in ready:
+                sock = key.fileobj
+                assert isinstance(sock, socket.socket)
+                with contextlib.suppress(OSError):
+                    datagram, address = sock.recvfrom(_DATAGRAM_BYTES)
+                    yield from read_match(datagram, str(address[0]), self._asked)
+
+
+def _socket(local: str | None) -> socket.socket:
+    """A UDP socket on an ephemeral port; with ``local``, its multicast leaves by that address."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.setblocking(False)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+    if local is not None:
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(local))
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, struct.pack("b", 1))
+    return sock
+
+
+def _ways_out(networks: Sequence[ipaddress.IPv4Network]) -> Sequence[str]:
+    """The box's own addresses by which the subnets are reached; nothing is sent to find out."""
+    ways: dict[str, None] = {}
+    for network in networks:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock, contextlib.suppress(OSError):
+            sock.connect((str(network.network_address + min(1, network.num_addresses - 1)), _PORT))
+            ways[sock.getsockname()[0]] = None
+    return list(ways)
+
+
+def _hosts(network: ipaddress.IPv4Network) -> Iterator[str]:
+    return map(str, network.hosts())
+
+
+def _probe(message_id: str, namespace: str, name: str) -> bytes:
+    content = etree.Element(f"{{{_DISCOVERY}}}Probe", nsmap={"d": _DISCOVERY})
+    types = etree.SubElement(content, f"{{{_DISCOVERY}}}Types", nsmap={"t": namespace})
+    types.text = f"t:{name}"
+    headers = (
+        soap.element(_ADDRESSING_2004, "MessageID", text=message_id),
+        soap.element(_ADDRESSING_2004, "To", text="urn:schemas-xmlsoap-org:ws:2005:04:discovery"),
+        soap.element(_ADDRESSING_2004, "Action", text=f"{_DISCOVERY}/Probe"),
+    )
+    return soap.with_headers(soap.envelope(content), headers)
+
+
+def _found(node: etree._Element, sender: str) -> Found | None:
+    reference = quoted(child_text(node, "EndpointReference", "Address"), longest=128)
+    xaddrs = child_text(node, "XAddrs").split()[:16]
+    ours = [xaddr for xaddr in xaddrs if f"//{sender}:" in xaddr or f"//{sender}/" in xaddr]
+    xaddr = first_usable(ours or xaddrs)
+    try:
+        port = urlsplit(xaddr).port or (443 if xaddr.startswith("https://") else 80)
+    except ValueError:
+        port = 80
+    if not reference and not xaddr:
+        return None
+    scopes = tuple(quoted(unquote(scope), longest=160) for scope in child_text(node, "Scopes").split()[:64])
+    return Found(
+        endpoint_reference=reference or f"{sender}:{port}",
+        xaddr=quoted(xaddr, longest=256),
+        host=sender,
+        port=port,
+        scopes=scopes,
+        hardware=_scope(scopes, "hardware/"),
+        title=_scope(scopes, "name/"),
+    )
+
+
+def _scope(scopes: Sequence[str], start: str) -> str:
+    whole = _SCOPE + start
+    return next((scope[len(whole) :] for scope in scopes if scope.startswith(whole)), "")

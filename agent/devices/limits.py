@@ -1,0 +1,59 @@
+"""How long, how big, how often: every bound this room keeps, in one place.
+
+Law: no call to a device ends later than its deadline, whatever the device sends or does not send.
+Figures measured against hostile devices; a honest camera answers within 0.5 s and 75 kB.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of the device room. Tests shorten the times; the sizes stay."""
+
+    total_s: float = 8.0
+    """One exchange from connect to the last byte; also the whole ladder of one climb."""
+    connect_s: float = 3.0
+    answer_bytes: int = 2 * MIB
+    picture_bytes: int = 4 * MIB
+    markup: int = 100_000
+    """Angle brackets and equal signs in one answer: what a tree of it costs in memory."""
+    pull_s: float = 5.0
+    """PullMessages Timeout. Tapo C225/C320 close the socket after 10 s, so never above 5."""
+    lease_s: int = 60
+    """Asked termination time of a pull point, sent in seconds: some devices misread minutes."""
+    refused_pause_s: float = 600.0
+    """After a refused password the account is left alone so long: accounts lock after 5 to 7 tries."""
+    unsubscribe_s: float = 2.0
+    sip_s: float = 2.0
+    listen_s: float = 3.0
+    """How long discovery listens after its last probe."""
+    probed_addresses: int = 1024
+    """At most so many addresses are probed one by one in a discovery."""
+
+
+class Deadline:
+    """A point in monotonic time. Not shared between threads."""
+
+    def __init__(self, seconds: float, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self.seconds = seconds
+        self._monotonic = monotonic
+        self._end = monotonic() + seconds
+
+    def remaining_s(self) -> float:
+        """Seconds left, above 0. Raises TimeoutError when there are none."""
+        left = self._end - self._monotonic()
+        if left <= 0:
+            raise TimeoutError(f"no answer within {self.seconds:g} s")
+        return left
+
+    def cut(self, seconds: float) -> Deadline:
+        """A deadline so many seconds from now, or this one when it is sooner."""
+        left = max(0.0, self._end - self._monotonic())
+        return Deadline(min(seconds, left), monotonic=self._monotonic)

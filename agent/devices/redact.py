@@ -1,0 +1,39 @@
+"""What must not be read by others: credentials are cut out of any URI or text before it is shown.
+
+Law: text of a device or about a device passes here before it enters a message, a log or an error.
+"""
+
+from __future__ import annotations
+
+import re
+
+_CUT = "***"
+_RULES: tuple[tuple[re.Pattern[str], str], ...] = (
+    # scheme://name:password@host
+    (re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)[^/\s?#@]*@"), r"\1"),
+    # ?user=admin&password=x, and XiongMai's path /user=admin_password=x_channel=1_stream=0
+    (
+        re.compile(
+            r"(?i)(?<![a-z0-9])(pass(?:word|wd)?|pwd|psw|secret|token|auth|user(?:name)?|usr|login)="
+            r"(?:(?!_(?:password|channel|stream)=)[^&\s\"'<>;])*"
+        ),
+        rf"\1={_CUT}",
+    ),
+    (re.compile(r"(?is)(<(?:\w+:)?(?:Password|Nonce)\b[^>]*>).*?(</)"), rf"\1{_CUT}\2"),
+    (re.compile(r"(?i)(authorization:\s*\w+\s+)[^\r\n]*"), rf"\1{_CUT}"),
+    (re.compile(r"(?i)\b(response|cnonce)=\"[^\"]*\""), rf'\1="{_CUT}"'),
+)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
+
+
+def redact(text: str) -> str:
+    """``text`` without passwords, user names in addresses, tokens and digest answers."""
+    for pattern, instead in _RULES:
+        text = pattern.sub(instead, text)
+    return text
+
+
+def quoted(text: str, *, longest: int = 120) -> str:
+    """``text`` of a device, fit for one line of a message: redacted, no control characters, cut."""
+    flat = " ".join(_CONTROL.sub(" ", redact(text)).split())
+    return flat if len(flat) <= longest else flat[: longest - 1] + "…"

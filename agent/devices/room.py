@@ -1,0 +1,92 @@
+"""Opens the way to any device: decides in which protocol it is spoken to, and shares what can be.
+
+Law: the WSDLs are parsed once for the process, and a device has one log-in, whoever asks.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+
+from agent.devices import discovery
+from agent.devices.account import Account
+from agent.devices.adapter import OnvifAdapter
+from agent.devices.events import NoEvents, PullPoint
+from agent.devices.limits import Limits
+from agent.devices.notifications import Tally
+from agent.devices.rtsp import RtspAdapter
+from agent.devices.sip import ConferenceAdapter
+from agent.devices.wsdl import shared_services
+from agent.errors import DeviceError
+from agent.model import Device, Identity
+from agent.ports import DeviceAdapter, EventSubscription, Found
+
+
+class OnvifRoom:
+    """Implements DeviceRoom. Thread-safe."""
+
+    def __init__(self, *, limits: Limits | None = None) -> None:
+        self._limits = limits or Limits()
+        self._services = shared_services()
+        self._accounts: dict[str, tuple[Device, Account]] = {}
+        self._tally = Tally()
+        self._lock = threading.Lock()
+
+    def prepare(self) -> None:
+        """Parse the WSDLs every device needs now (1 s of CPU), not at the first climb."""
+        self._services.prepare()
+
+    def open(self, device: Device) -> DeviceAdapter:
+        """The adapter: SIP for a conference endpoint, RTSP where a path is given, else ONVIF."""
+        if device.is_conference:
+            return ConferenceAdapter(device, limits=self._limits)
+        account = self._account(device)
+        if device.stream_path is not None:
+            return RtspAdapter(device, account, limits=self._limits)
+        return OnvifAdapter(device, account, self._services, limits=self._limits)
+
+    def subscribe(self, device: Device) -> EventSubscription:
+        """The pull point of one device; nothing is sent before the first ``pull``."""
+        if device.is_conference or device.stream_path is not None:
+            return NoEvents(device)
+        return PullPoint(
+            device, self._account(device), self._services, limits=self._limits, tally=self._tally
+        )
+
+    def discover(self, subnets: Iterable[str]) -> Sequence[Found]:
+        """Devices that answer WS-Discovery. Raises ValueError for what is no IPv4 subnet."""
+        return discovery.discover(subnets, limits=self._limits)
+
+    def counts(self) -> Mapping[tuple[str, str], int]:
+        """What the cameras' events held that was not passed on: (kind, topic) to count. Bounded."""
+        return self._tally.counts()
+
+    def _account(self, device: Device) -> Account:
+        """The device's log-in; a new one when address or credentials changed, for then a rest is void."""
+        with self._lock:
+            held = self._accounts.get(device.id)
+            if held is not None and _same_login(held[0], device):
+                return held[1]
+            account = Account(device.username, device.password, rest_s=self._limits.refused_pause_s)
+            self._accounts[device.id] = (device, account)
+            return account
+
+
+def identify(device: Device, *, limits: Limits | None = None) -> Identity | str:
+    """Who a device is, or the sentence that says why that cannot be told."""
+    adapter = OnvifRoom(limits=limits).open(device)
+    try:
+        return adapter.identity()
+    except DeviceError as error:
+        return error.detail
+    finally:
+        adapter.close()
+
+
+def _same_login(known: Device, device: Device) -> bool:
+    return (known.host, known.port, known.username, known.password) == (
+        device.host,
+        device.port,
+        device.username,
+        device.password,
+    )

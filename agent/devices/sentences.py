@@ -1,0 +1,244 @@
+"""What is said to people when a device does not do what it should: who, what, which value, what next.
+
+Law: Chinese first, English complete after " / "; no credentials; text of the device only through ``quoted``.
+"""
+
+from __future__ import annotations
+
+from agent.devices.redact import quoted
+
+_UNITS = ((86_400, "天", "d"), (3_600, "小时", "h"), (60, "分", "min"), (1, "秒", "s"))
+
+
+def both(chinese: str, english: str) -> str:
+    """One sentence in both languages."""
+    return f"{chinese} / {english}"
+
+
+def unreachable(where: str, why: str) -> str:
+    return both(
+        f"{where} 连不上（{why}）：请检查电源、网线和地址",
+        f"{where} cannot be reached ({why}): check power, cable and address",
+    )
+
+
+def refused(where: str) -> str:
+    return both(
+        f"{where} 拒绝连接：设备可能正在重启，或端口不对；请检查电源和端口",
+        f"{where} refuses the connection: the device may be restarting or the port is wrong; "
+        "check power and port",
+    )
+
+
+def hung(where: str, seconds: float, received: int) -> str:
+    return both(
+        f"{where} 能连上，但 {seconds:g} 秒内没有答完（收到 {received} 字节）：设备可能死机，请断电重启",
+        f"{where} accepts the connection and did not finish its answer within {seconds:g} s "
+        f"({received} bytes came): it may hang, power-cycle it",
+    )
+
+
+def hung_up(where: str) -> str:
+    return both(
+        f"{where} 未作答就断开了连接：设备可能正在重启，请稍后再看",
+        f"{where} closed the connection without an answer: it may be restarting, look again later",
+    )
+
+
+def too_big(where: str, cap_bytes: int) -> str:
+    return both(
+        f"{where} 的回答超过 {cap_bytes} 字节，已中断：请升级固件或更换设备",
+        f"{where} answered with more than {cap_bytes} bytes and was cut off: update or replace the device",
+    )
+
+
+def redirected(where: str, status: int, location: str) -> str:
+    return both(
+        f"{where} 要求转到 {quoted(location)}（HTTP {status}），不予跟随：请在设备上关闭跳转或强制 HTTPS",
+        f"{where} redirects (HTTP {status}) to {quoted(location)}, which is never followed: "
+        "switch the redirect or forced HTTPS off on the device",
+    )
+
+
+def encoded(where: str, encoding: str) -> str:
+    return both(
+        f"{where} 的回答用了未要求的压缩 {quoted(encoding, longest=20)}，不予解压：请升级固件或更换设备",
+        f"{where} answered with the content encoding {quoted(encoding, longest=20)} nobody asked for, "
+        "it is not unpacked: update or replace the device",
+    )
+
+
+def not_http(where: str) -> str:
+    return both(
+        f"{where} 有应答，但不是 HTTP：请核对 ONVIF 端口",
+        f"{where} answers, but not in HTTP: check the ONVIF port",
+    )
+
+
+def web_page(where: str, status: int) -> str:
+    return both(
+        f"{where} 回的是网页（HTTP {status}），不是 ONVIF：请在设备网页里启用 ONVIF（集成协议）",
+        f"{where} answers with a web page (HTTP {status}) instead of ONVIF: "
+        "enable ONVIF on the device's own page (integration protocol)",
+    )
+
+
+def not_onvif(where: str, what: str) -> str:
+    return both(
+        f"{where} 的回答不是 ONVIF（{what}）：请启用 ONVIF 或核对端口",
+        f"{where} does not answer as an ONVIF device ({what}): enable ONVIF or check the port",
+    )
+
+
+def onvif_closed(where: str, rtsp_port: int) -> str:
+    return both(
+        f"{where} 的 ONVIF 端口不通，但视频端口 {rtsp_port} 开着："
+        "请启用 ONVIF（网页→配置→网络→高级→集成协议），或改正端口",
+        f"the ONVIF port of {where} is closed while its video port {rtsp_port} is open: "
+        "enable ONVIF on the device's page or correct the port",
+    )
+
+
+def broken(where: str, why: str) -> str:
+    return both(
+        f"{where} 的回答是坏的（{why}），已丢弃：请升级固件或更换设备",
+        f"{where} sent a broken answer ({why}), it was dropped: update or replace the device",
+    )
+
+
+def fault(where: str, operation: str, said: str) -> str:
+    return both(
+        f"{where} 对 {operation} 报错“{quoted(said)}”：请稍后重试，仍不行则升级固件",
+        f'{where} answered {operation} with the fault "{quoted(said)}": '
+        "try again later, then update its firmware",
+    )
+
+
+def not_supported(where: str, operation: str) -> str:
+    return both(f"{where} 不支持 {operation}", f"{where} does not support {operation}")
+
+
+def password_refused(where: str, username: str, pause_s: float) -> str:
+    minutes = max(1, round(pause_s / 60))
+    return both(
+        f"{where}：用户名或密码不对（用户 {quoted(username, longest=32)}）。"
+        f"已试 1 次，为避免锁定，{minutes} 分钟内不再重试。请改正口令文件，然后重启边缘盒服务",
+        f"{where}: wrong user name or password (user {quoted(username, longest=32)}). Tried once; "
+        f"not tried again for {minutes} min so that the account is not locked. "
+        "Correct the password file, then restart the box service",
+    )
+
+
+def no_password(where: str) -> str:
+    return both(
+        f"{where} 要求登录，但没有填用户名和密码：请在边缘盒配置里填写",
+        f"{where} asks for a log-in and none was entered: enter user name and password file "
+        "in the box's configuration",
+    )
+
+
+def account_rests(where: str, left_s: float) -> str:
+    minutes = max(1, -(-int(left_s) // 60))
+    return both(
+        f"{where}：密码曾被拒绝，为避免锁定，{minutes} 分钟后再试。请改正口令文件，然后重启边缘盒服务",
+        f"{where}: the password was refused before; the next try is in {minutes} min so that the account "
+        "is not locked. Correct the password file, then restart the box service",
+    )
+
+
+def locked(where: str, said: str) -> str:
+    return both(
+        f"{where}：账号被设备锁定（“{quoted(said)}”），10 分钟内不再登录："
+        "请核对口令，并停掉用错口令登录它的其他系统",
+        f'{where}: the device has locked the account ("{quoted(said)}"); no log-in is tried for 10 min: '
+        "check the password, and stop other systems that log in with a wrong one",
+    )
+
+
+def clock_off(where: str, error_s: float) -> str:
+    ahead = error_s > 0
+    chinese, english = _duration(abs(error_s))
+    return both(
+        f"{where}：设备时间{'快' if ahead else '慢'} {chinese}。请在设备上校时，或设置 NTP 服务器",
+        f"{where}: the device's clock is {english} {'fast' if ahead else 'slow'}. "
+        "Set its clock, or give it an NTP server",
+    )
+
+
+def no_free_slot(where: str, said: str) -> str:
+    return both(
+        f"{where} 的事件订阅名额已满（“{quoted(said)}”）：请停掉其他订阅它的平台，或等名额到期",
+        f'{where} has no free event subscription ("{quoted(said)}"): '
+        "stop other systems that subscribe to it, or wait until one expires",
+    )
+
+
+def subscription_lost(where: str, said: str) -> str:
+    return both(
+        f"{where} 丢了事件订阅（“{quoted(said)}”），将重新订阅",
+        f'{where} lost the event subscription ("{quoted(said)}"), it will be made anew',
+    )
+
+
+def no_profiles(where: str) -> str:
+    return both(
+        f"{where} 没有可用的视频流配置：请在设备上启用主码流或子码流",
+        f"{where} offers no usable video profile: enable the main or sub stream on the device",
+    )
+
+
+def bad_address(where: str, why: str) -> str:
+    return both(
+        f"{where} 返回的地址不能用（{quoted(why)}）：请升级固件或更换设备",
+        f"{where} returned an address that cannot be used ({quoted(why)}): update or replace the device",
+    )
+
+
+def not_jpeg(where: str, size: int) -> str:
+    return both(
+        f"{where} 的抓图不是 JPEG（{size} 字节）", f"{where} sent a snapshot that is no JPEG ({size} bytes)"
+    )
+
+
+def read_only(where: str, operation: str) -> str:
+    return both(
+        f"{where} 是整合类设备，只读：不执行 {operation}",
+        f"{where} belongs to the police and is read only: {operation} is not done",
+    )
+
+
+def rtsp_answer(where: str, status: int, said: str) -> str:
+    return both(
+        f"{where} 的视频服务回 {status} {quoted(said, longest=40)}：请核对码流路径",
+        f"the video service of {where} answers {status} {quoted(said, longest=40)}: check the stream's path",
+    )
+
+
+def rtsp_only(where: str) -> str:
+    return both(f"{where} 只有视频流，不问 ONVIF", f"{where} has a stream only, ONVIF is not asked")
+
+
+def sip_silent(where: str, seconds: float) -> str:
+    return both(
+        f"{where} 对会议呼叫探测 {seconds:g} 秒没有回应：请检查终端电源、网线和 SIP 设置",
+        f"{where} did not answer SIP OPTIONS within {seconds:g} s: "
+        "check the endpoint's power, cable and SIP setting",
+    )
+
+
+def sip_alive(where: str, status: int, said: str) -> str:
+    return both(
+        f"{where} 会议终端在线（SIP {status} {quoted(said, longest=40)}）",
+        f"{where} is alive (SIP {status} {quoted(said, longest=40)})",
+    )
+
+
+def _duration(seconds: float) -> tuple[str, str]:
+    """Its two largest units in both languages: ``1天6小时``, ``3小时12分``; what is zero is left out."""
+    rest, spans = round(seconds), []
+    for size_s, chinese, english in _UNITS:
+        count, rest = divmod(rest, size_s)
+        spans.append((count, chinese, english))
+    first = next((i for i, (count, _, _) in enumerate(spans) if count), len(spans) - 1)
+    said = [span for i, span in enumerate(spans[first : first + 2]) if span[0] or i == 0]
+    return "".join(f"{n}{unit}" for n, unit, _ in said), " ".join(f"{n} {unit}" for n, _, unit in said)

@@ -1,0 +1,403 @@
+"""How one question reaches one device and what comes of it: built, logged in, sent, opened, judged.
+
+Law: every answer ends as parsed XML or as one DeviceError whose kind says what the operator does next.
+A device of a class that is read only is never sent an operation that changes it (invariant 9).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from lxml import etree
+
+from agent.devices import quirks, sentences, soap
+from agent.devices.account import Account, Mode
+from agent.devices.address import Endpoint, device_service
+from agent.devices.digest import Challenge, digest_challenge, offers_basic
+from agent.devices.limits import Limits
+from agent.devices.redact import quoted
+from agent.devices.soap import Fault, Opened
+from agent.devices.transport import Answer, Transport
+from agent.devices.wsdl import Misread, Services
+from agent.errors import DeviceError, DeviceTrouble
+from agent.model import Device
+
+_CLOCK_MOVED_S = 2.0
+"""A token refused after the clock moved by more is sent again with the new time: devices forgive 5 s."""
+_NONCE_TRUSTED_S = 10.0
+_WRITES_NOTHING = ("Get", "CreatePullPointSubscription", "PullMessages", "Renew", "Unsubscribe", "SetSync")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One SOAP operation for one address. ``headers`` are echoed or added by the asker."""
+
+    operation: str
+    endpoint: Endpoint
+    envelope: etree._Element
+    action: str
+    headers: tuple[etree._Element, ...] = ()
+    anonymous: bool = False
+    """Asked without credentials, as ONVIF demands for GetSystemDateAndTime."""
+    optional: bool = False
+    """Its refusal says nothing about the password: some devices refuse what they do not have."""
+    repeatable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    answer: Answer
+    opened: Opened | None
+    trouble: DeviceError | None
+
+    @property
+    def fault(self) -> Fault | None:
+        return None if self.opened is None else self.opened.fault
+
+    @property
+    def challenges(self) -> tuple[str, ...]:
+        return self.answer.headers.get("www-authenticate", ())
+
+    @property
+    def refuses_login(self) -> bool:
+        if self.answer.status == 401:
+            return True
+        if self.fault is not None:
+            return self.fault.refuses_login
+        return self.answer.status == 403 and self.trouble is not None
+
+    @property
+    def said(self) -> str:
+        return str(self.fault) if self.fault is not None else ""
+
+
+class Session:
+    """Questions to one device. One thread at a time."""
+
+    def __init__(
+        self,
+        device: Device,
+        account: Account,
+        services: Services,
+        *,
+        limits: Limits,
+    ) -> None:
+        self.device = device
+        self.account = account
+        self.services = services
+        self.limits = limits
+        self.transport = Transport(device.id, limits=limits)
+        self.device_service = device_service(device.host, device.port)
+        self._challenge: Challenge | None = None
+        self._challenged_at = 0.0
+
+    @property
+    def where(self) -> str:
+        """The device's address, as people are told."""
+        return self.device_service.netloc
+
+    def call(
+        self,
+        service: str,
+        operation: str,
+        endpoint: Endpoint,
+        *,
+        anonymous: bool = False,
+        optional: bool = False,
+        **values: object,
+    ) -> object:
+        """Ask by the WSDL; the answer is zeep's objects (read them with ``agent.devices.reading``).
+
+        Raises DeviceError; NOT_SUPPORTED when the device does not have the operation.
+        """
+        known = self.services.operation(service, operation)
+        question = Question(
+            operation,
+            endpoint,
+            known.request(**values),
+            known.action,
+            anonymous=anonymous,
+            optional=optional,
+        )
+        opened = self.ask(question)
+        try:
+            return known.response(opened.root)
+        except Misread as error:
+            detail = sentences.broken(self.where, quoted(f"{operation}: {error}"))
+            raise self.error(DeviceTrouble.BAD_ANSWER, detail) from error
+
+    def ask(self, question: Question) -> Opened:
+        """Ask in plain SOAP; the answer's body has content and is no fault. Raises DeviceError."""
+        return self._judged(question, self._exchanged(question))
+
+    def faulty(self, question: Question) -> Opened:
+        """As ``ask``, but a fault that is not about the log-in is returned to the asker."""
+        reply = self._exchanged(question)
+        if reply.opened is not None and reply.fault is not None and not reply.refuses_login:
+            return reply.opened
+        return self._judged(question, reply)
+
+    def clock(self) -> datetime | None:
+        """The device's UTC, asked without credentials, and the account's offset set by it.
+
+        None when the device does not tell. Raises DeviceError when it does not talk ONVIF at all.
+        """
+        known = self.services.operation("devicemgmt", "GetSystemDateAndTime")
+        question = Question(
+            "GetSystemDateAndTime", self.device_service, known.request(), known.action, anonymous=True
+        )
+        before = self.account.box_utc()
+        reply = self._sent(question, None)
+        told = _told_clock(reply)
+        if told is not None:
+            after = self.account.box_utc()
+            self.account.set_clock(told, box_utc=before + (after - before) / 2)
+        elif reply.trouble is not None and not reply.refuses_login:
+            raise reply.trouble
+        elif reply.fault is None and reply.opened is not None and reply.opened.content is not None:
+            self._fitting(question, reply.opened)
+        return told
+
+    def get(self, endpoint: Endpoint, *, cap_bytes: int) -> Answer:
+        """HTTP GET with the log-in the device asks for: none, Digest, or Basic when only that is offered.
+
+        Raises DeviceError; the account rests after a refusal as after any other.
+        """
+        self._require_rested()
+        answer = self._got(endpoint, None, cap_bytes)
+        if answer.status != 401:
+            return answer
+        self._require_credentials()
+        challenges = answer.headers.get("www-authenticate", ())
+        challenge = digest_challenge(challenges)
+        authorization: str | None = None
+        if challenge is not None:
+            authorization = self.account.authorization(challenge, "GET", endpoint.target)
+        elif offers_basic(challenges):
+            authorization = self.account.basic()
+        answer = self._got(endpoint, authorization, cap_bytes)
+        if answer.status == 401:
+            raise self._refused("")
+        self.account.accepted()
+        return answer
+
+    def renew_challenge(self) -> None:
+        """Ask for a new Digest nonce at the next question, so that a refusal can only mean the password."""
+        self._challenge = None
+
+    def close(self) -> None:
+        """Drop the connection; idempotent."""
+        self.transport.close()
+
+    def error(self, kind: DeviceTrouble, detail: str) -> DeviceError:
+        """A DeviceError of this device."""
+        return DeviceError(kind, self.device.id, detail)
+
+    def _got(self, endpoint: Endpoint, authorization: str | None, cap_bytes: int) -> Answer:
+        headers = {} if authorization is None else {"Authorization": authorization}
+        return self.transport.exchange("GET", endpoint, headers=headers, cap_bytes=cap_bytes)
+
+    def _exchanged(self, question: Question) -> _Reply:
+        self._require_allowed(question.operation)
+        if question.anonymous:
+            return self._sent(question, None)
+        self._require_rested()
+        mode = self.account.mode
+        if mode is None or (mode.has_digest and self._challenge is None):
+            reply = self._sent(question, None)
+            if not reply.refuses_login:
+                return reply
+            self._require_credentials()
+            self._take(digest_challenge(reply.challenges))
+            if mode is None or self._challenge is None:
+                self.account.mode = Mode.TOKEN if self._challenge is None else Mode.DIGEST
+        return self._logged_in(question)
+
+    def _logged_in(self, question: Question) -> _Reply:
+        """Send with credentials; a refusal that need not mean the password is answered once, differently."""
+        mode = self.account.mode
+        assert mode is not None
+        reply = self._sent(question, mode)
+        if reply.refuses_login and not quirks.says_locked(reply.said):
+            other = self._other_way(mode, reply)
+            if other is not None:
+                reply = self._sent(question, other)
+                if not reply.refuses_login:
+                    self.account.mode = other
+        if not reply.refuses_login:
+            self.account.accepted()
+            return reply
+        if question.optional:
+            return reply
+        raise self._refused(reply.said)
+
+    def _other_way(self, mode: Mode, reply: _Reply) -> Mode | None:
+        """How to ask again after a refusal that need not mean the password; None when it does."""
+        challenge = digest_challenge(reply.challenges)
+        outlived = mode.has_digest and self._challenge_outlived()
+        if challenge is not None:
+            self._take(challenge)
+        if challenge is not None and (challenge.stale or outlived or not mode.has_digest):
+            return mode if mode.has_digest else Mode.DIGEST
+        if challenge is None and mode is Mode.DIGEST:
+            return Mode.BOTH
+        if mode.has_token and self._clock_moved(reply):
+            return mode
+        return None
+
+    def _clock_moved(self, reply: _Reply) -> bool:
+        """Read the device's clock again; whether the last token's time was wrong."""
+        used = self.account.clock_error_s or 0.0
+        try:
+            told = self.clock()
+        except DeviceError:
+            return False
+        if told is None:
+            told = _http_date(reply.answer)
+            if told is None:
+                return False
+            self.account.set_clock(told, box_utc=self.account.box_utc())
+        return abs((self.account.clock_error_s or 0.0) - used) > _CLOCK_MOVED_S
+
+    def _sent(self, question: Question, mode: Mode | None) -> _Reply:
+        soap_headers = list(question.headers)
+        http_headers = {"Content-Type": f'{soap.CONTENT_TYPE}; action="{question.action}"'}
+        if mode is not None and mode.has_token:
+            soap_headers.append(self.account.token())
+        if mode is not None and mode.has_digest and self._challenge is not None:
+            http_headers["Authorization"] = self.account.authorization(
+                self._challenge, "POST", question.endpoint.target
+            )
+        answer = self.transport.exchange(
+            "POST",
+            question.endpoint,
+            body=soap.with_headers(question.envelope, soap_headers),
+            headers=http_headers,
+            repeatable=question.repeatable,
+        )
+        return self._opened(answer)
+
+    def _opened(self, answer: Answer) -> _Reply:
+        content_type = answer.header("content-type")
+        try:
+            return _Reply(answer, soap.opened(answer.body, content_type, self.limits), None)
+        except soap.NotAnEnvelope as error:
+            return _Reply(answer, None, self._not_an_envelope(answer, error))
+
+    def _not_an_envelope(self, answer: Answer, error: soap.NotAnEnvelope) -> DeviceError:
+        where, status = self.where, answer.status
+        if error.web_page:
+            return self.error(DeviceTrouble.NO_ONVIF, sentences.web_page(where, status))
+        if error.foreign or status in (404, 405):
+            detail = sentences.not_onvif(where, f"HTTP {status}, {quoted(error.why)}")
+            return self.error(DeviceTrouble.NO_ONVIF, detail)
+        return self.error(DeviceTrouble.BAD_ANSWER, sentences.broken(where, quoted(error.why)))
+
+    def _judged(self, question: Question, reply: _Reply) -> Opened:
+        if question.optional and reply.refuses_login:
+            detail = sentences.not_supported(self.where, question.operation)
+            raise self.error(DeviceTrouble.NOT_SUPPORTED, detail)
+        if reply.trouble is not None:
+            raise reply.trouble
+        opened = reply.opened
+        assert opened is not None
+        if opened.content is None:
+            # Bosch 7.x answers HTTP 500 with an empty body for what it does not have.
+            detail = sentences.not_supported(self.where, question.operation)
+            raise self.error(DeviceTrouble.NOT_SUPPORTED, detail)
+        fault = opened.fault
+        if fault is None:
+            return self._fitting(question, opened)
+        if fault.not_supported:
+            detail = sentences.not_supported(self.where, question.operation)
+            raise self.error(DeviceTrouble.NOT_SUPPORTED, detail)
+        detail = sentences.fault(self.where, question.operation, str(fault))
+        raise self.error(DeviceTrouble.BAD_ANSWER, detail)
+
+    def _take(self, challenge: Challenge | None) -> None:
+        self._challenge = challenge
+        self._challenged_at = time.monotonic()
+
+    def _challenge_outlived(self) -> bool:
+        """Whether the present nonce may simply be too old: many servers refuse one without saying stale."""
+        used = self._challenge is not None and self._challenge.uses > 1
+        return used and time.monotonic() - self._challenged_at > _NONCE_TRUSTED_S
+
+    def _fitting(self, question: Question, opened: Opened) -> Opened:
+        said = "" if opened.content is None else soap.local_name(opened.content)
+        if said == f"{question.operation}Response":
+            return opened
+        why = quoted(f"{question.operation} -> {said}", longest=80)
+        raise self.error(DeviceTrouble.BAD_ANSWER, sentences.broken(self.where, why))
+
+    def _require_allowed(self, operation: str) -> None:
+        if self.device.device_class.writable or operation.startswith(_WRITES_NOTHING):
+            return
+        raise self.error(DeviceTrouble.NOT_SUPPORTED, sentences.read_only(self.where, operation))
+
+    def _require_rested(self) -> None:
+        left_s = self.account.rest_left_s()
+        if left_s > 0:
+            raise self.error(DeviceTrouble.AUTH_BACKOFF, sentences.account_rests(self.where, left_s))
+
+    def _require_credentials(self) -> None:
+        if not self.account.username:
+            raise self.error(DeviceTrouble.AUTH_FAILED, sentences.no_password(self.where))
+
+    def _refused(self, said: str) -> DeviceError:
+        self.account.refused()
+        if quirks.says_locked(said):
+            return self.error(DeviceTrouble.AUTH_FAILED, sentences.locked(self.where, said))
+        detail = sentences.password_refused(self.where, self.account.username, self.account.rest_s)
+        return self.error(DeviceTrouble.AUTH_FAILED, detail)
+
+
+def plain_question(
+    operation: str,
+    endpoint: Endpoint,
+    content: etree._Element,
+    *,
+    action: str,
+    headers: Iterable[etree._Element] = (),
+    optional: bool = False,
+    repeatable: bool = True,
+) -> Question:
+    """A question round one body element, for services without a WSDL here."""
+    return Question(
+        operation,
+        endpoint,
+        soap.envelope(content),
+        action,
+        headers=tuple(headers),
+        optional=optional,
+        repeatable=repeatable,
+    )
+
+
+def _told_clock(reply: _Reply) -> datetime | None:
+    """UTCDateTime of a GetSystemDateAndTime answer, else the HTTP Date of a refusal; None when unusable.
+
+    LocalDateTime and TimeZone are not read: ``CST+8:00:00`` (Reolink, wrong sign), ``UTC5UTC`` and worse.
+    """
+    if reply.opened is None or reply.opened.fault is not None:
+        return _http_date(reply.answer) if reply.refuses_login else None
+    utc = soap.child(reply.opened.content, "SystemDateAndTime", "UTCDateTime")
+    parts = [("Date", "Year"), ("Date", "Month"), ("Date", "Day")]
+    parts += [("Time", "Hour"), ("Time", "Minute"), ("Time", "Second")]
+    try:
+        year, month, day, hour, minute, second = (int(soap.child_text(utc, *part)) for part in parts)
+        return datetime(year, month, day, hour, minute, min(second, 59), tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _http_date(answer: Answer) -> datetime | None:
+    try:
+        told = parsedate_to_datetime(answer.header("date"))
+    except (TypeError, ValueError, IndexError):
+        return None
+    return told.replace(tzinfo=UTC) if told.tzinfo is None else told.astimezone(UTC)

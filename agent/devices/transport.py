@@ -1,0 +1,277 @@
+"""The one way an answer of a device reaches the box: bounded in time and size, whatever is sent.
+
+Law: a total deadline by the monotonic clock (not a timeout per read, which a slow drip never meets), a
+size cap, no redirect, no content encoding, no proxy of the environment, no host but the enrolled one.
+Foreign errors end here: what leaves is an ``Answer`` or a ``DeviceError``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from email.message import Message
+from typing import TYPE_CHECKING
+
+from agent.devices import sentences
+from agent.devices.address import Endpoint
+from agent.devices.limits import Deadline, Limits
+from agent.errors import DeviceError, DeviceTrouble
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer, WriteableBuffer
+
+_REUSED_WITHIN_S = 3.0
+"""An idle connection older than this is not trusted: cheap servers close after 5 s without a word."""
+_READ_BYTES = 65536
+_HEAD_BYTES = 256 * 1024
+"""What status lines, headers and chunk marks may need beside the body."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole HTTP answer. ``headers`` by lower-case name, repeated ones in order."""
+
+    status: int
+    headers: Mapping[str, tuple[str, ...]]
+    body: bytes
+
+    def header(self, name: str) -> str:
+        """The first value of a header, "" when it is absent."""
+        return next(iter(self.headers.get(name, ())), "")
+
+
+class Transport:
+    """HTTP/1.1 to one device over at most one kept connection. For one thread at a time."""
+
+    def __init__(
+        self,
+        device: str,
+        *,
+        limits: Limits,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._device = device
+        self._limits = limits
+        self._monotonic = monotonic
+        self._kept: _Kept | None = None
+        self._budget: Deadline | None = None
+        self._closed = False
+
+    @contextlib.contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """All exchanges inside share one budget of time; an outer, shorter one still holds."""
+        outer = self._budget
+        self._budget = Deadline(seconds, monotonic=self._monotonic) if outer is None else outer.cut(seconds)
+        try:
+            yield
+        finally:
+            self._budget = outer
+
+    def exchange(
+        self,
+        method: str,
+        endpoint: Endpoint,
+        *,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        cap_bytes: int | None = None,
+        repeatable: bool = True,
+    ) -> Answer:
+        """One request, one answer. Raises DeviceError.
+
+        ``repeatable`` allows a kept connection, and one repetition when the device had silently
+        dropped it; without it a new connection is made, so that the request is sent at most once.
+        """
+        limit = self._limits.total_s
+        deadline = (
+            self._budget.cut(limit)
+            if self._budget is not None
+            else Deadline(limit, monotonic=self._monotonic)
+        )
+        request = _request(method, endpoint, body, headers or {})
+        cap = self._limits.answer_bytes if cap_bytes is None else cap_bytes
+        kept = self._take_kept(endpoint) if repeatable else None
+        if kept is not None:
+            try:
+                return self._talk(kept, endpoint, request, method=method, cap=cap, deadline=deadline)
+            except _Dropped:
+                pass
+        fresh = self._connect(endpoint, deadline)
+        try:
+            return self._talk(fresh, endpoint, request, method=method, cap=cap, deadline=deadline)
+        except _Dropped as error:
+            raise self._error(DeviceTrouble.BAD_ANSWER, sentences.hung_up(endpoint.netloc)) from error
+
+    def close(self) -> None:
+        """Drop the kept connection and keep none any more; idempotent, from any thread."""
+        self._closed = True
+        self._drop_kept()
+
+    def _drop_kept(self) -> None:
+        kept, self._kept = self._kept, None
+        if kept is not None:
+            kept.sock.close()
+
+    def _take_kept(self, endpoint: Endpoint) -> DeadlineSocket | None:
+        kept, self._kept = self._kept, None
+        if kept is None:
+            return None
+        fits = kept.netloc == endpoint.netloc and self._monotonic() - kept.since < _REUSED_WITHIN_S
+        if fits:
+            return kept.sock
+        kept.sock.close()
+        return None
+
+    def _connect(self, endpoint: Endpoint, deadline: Deadline) -> DeadlineSocket:
+        self._drop_kept()
+        try:
+            return connect(endpoint.host, endpoint.port, deadline, connect_s=self._limits.connect_s)
+        except ConnectionRefusedError as error:
+            raise self._error(DeviceTrouble.UNREACHABLE, sentences.refused(endpoint.netloc)) from error
+        except (OSError, UnicodeError) as error:
+            why = "timeout" if isinstance(error, TimeoutError) else getattr(error, "strerror", "") or "?"
+            detail = sentences.unreachable(endpoint.netloc, str(why))
+            raise self._error(DeviceTrouble.UNREACHABLE, detail) from error
+
+    def _talk(
+        self,
+        sock: DeadlineSocket,
+        endpoint: Endpoint,
+        request: bytes,
+        *,
+        method: str,
+        cap: int,
+        deadline: Deadline,
+    ) -> Answer:
+        """Send and read on ``sock``, then keep or close it. Raises _Dropped, DeviceError."""
+        where = endpoint.netloc
+        sock.begin(deadline, most_bytes=_HEAD_BYTES)
+        kept = False
+        try:
+            sock.sendall(request)
+            with contextlib.closing(http.client.HTTPResponse(sock, method=method)) as response:
+                response.begin()
+                sock.most_bytes = 2 * cap + _HEAD_BYTES
+                answer = self._read(response, where, cap)
+                kept = not response.will_close and (response.isclosed() or response.length == 0)
+        except TimeoutError as error:
+            detail = sentences.hung(where, self._limits.total_s, sock.received)
+            raise self._error(DeviceTrouble.HUNG, detail) from error
+        except OSError as error:
+            if sock.received == 0:
+                raise _Dropped from error
+            raise self._error(DeviceTrouble.BAD_ANSWER, sentences.broken(where, "cut off")) from error
+        except _Flooded as error:
+            raise self._error(DeviceTrouble.BAD_ANSWER, sentences.too_big(where, cap)) from error
+        except (http.client.BadStatusLine, http.client.UnknownProtocol) as error:
+            raise self._error(DeviceTrouble.NO_ONVIF, sentences.not_http(where)) from error
+        except (http.client.HTTPException, ValueError) as error:
+            detail = sentences.broken(where, f"HTTP: {type(error).__name__}")
+            raise self._error(DeviceTrouble.BAD_ANSWER, detail) from error
+        finally:
+            if kept:
+                self._kept = _Kept(sock, where, self._monotonic())
+                if self._closed:
+                    self._drop_kept()
+            else:
+                sock.close()
+        return answer
+
+    def _read(self, response: http.client.HTTPResponse, where: str, cap: int) -> Answer:
+        if 300 <= response.status < 400:
+            detail = sentences.redirected(where, response.status, response.headers.get("Location", ""))
+            raise self._error(DeviceTrouble.BAD_ANSWER, detail)
+        encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
+        if encoding not in ("", "identity"):
+            raise self._error(DeviceTrouble.BAD_ANSWER, sentences.encoded(where, encoding))
+        if response.length is not None and response.length > cap:
+            raise self._error(DeviceTrouble.BAD_ANSWER, sentences.too_big(where, cap))
+        body = bytearray()
+        while chunk := response.read1(_READ_BYTES):
+            body += chunk
+            if len(body) > cap:
+                raise self._error(DeviceTrouble.BAD_ANSWER, sentences.too_big(where, cap))
+        return Answer(response.status, _by_name(response.headers), bytes(body))
+
+    def _error(self, kind: DeviceTrouble, detail: str) -> DeviceError:
+        return DeviceError(kind, self._device, detail)
+
+
+class DeadlineSocket(socket.socket):
+    """A TCP socket whose every send and receive ends by the deadline of the present exchange."""
+
+    deadline: Deadline
+    received: int
+    most_bytes: int
+
+    def begin(self, deadline: Deadline, *, most_bytes: int) -> None:
+        """Start an exchange: its deadline, 0 bytes received, and how many may be, heads and all."""
+        self.deadline = deadline
+        self.received = 0
+        self.most_bytes = most_bytes
+
+    def sendall(self, data: ReadableBuffer, flags: int = 0, /) -> None:
+        """As socket.sendall, which measures its timeout over the whole."""
+        self.settimeout(self.deadline.remaining_s())
+        super().sendall(data, flags)
+
+    def recv_into(self, buffer: WriteableBuffer, nbytes: int = 0, flags: int = 0, /) -> int:
+        """As socket.recv_into; what http.client reads through. Endless ``100 Continue`` ends here too."""
+        if self.received > self.most_bytes:
+            raise _Flooded
+        self.settimeout(self.deadline.remaining_s())
+        count = super().recv_into(buffer, nbytes, flags)
+        self.received += count
+        return count
+
+
+def connect(host: str, port: int, deadline: Deadline, *, connect_s: float) -> DeadlineSocket:
+    """A connection to the first address of ``host`` that answers. Raises OSError."""
+    last: OSError = OSError("no address")
+    for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        sock = DeadlineSocket(family, kind, protocol)
+        try:
+            sock.settimeout(min(connect_s, deadline.remaining_s()))
+            sock.connect(address)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except OSError as error:
+            sock.close()
+            last = error
+            continue
+        sock.begin(deadline, most_bytes=_HEAD_BYTES)
+        return sock
+    raise last
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    sock: DeadlineSocket
+    netloc: str
+    since: float
+
+
+class _Flooded(Exception):
+    """More came than any answer within the cap can need."""
+
+
+class _Dropped(Exception):
+    """The device closed the connection before the first byte of its answer."""
+
+
+def _request(method: str, endpoint: Endpoint, body: bytes, headers: Mapping[str, str]) -> bytes:
+    """The request in one piece: two small writes cost 40 ms each on cheap servers (Nagle, delayed ACK)."""
+    lines = [f"{method} {endpoint.target} HTTP/1.1", f"Host: {endpoint.netloc}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    lines += ["Accept-Encoding: identity", "User-Agent: Outpost", "Connection: keep-alive"]
+    if method != "GET":
+        lines.append(f"Content-Length: {len(body)}")
+    return "\r\n".join([*lines, "", ""]).encode("latin-1", "replace") + body
+
+
+def _by_name(headers: Message) -> dict[str, tuple[str, ...]]:
+    names = {name.lower() for name in headers}
+    return {name: tuple(str(value) for value in headers.get_all(name, ())) for name in names}

@@ -1,0 +1,97 @@
+"""What can go wrong on a box, in three families.
+
+    AgentError
+    ├── ConfigError        bad input: the configuration; lists every problem at once
+    ├── DeviceError        the world: a device; ``kind`` says what the operator does next
+    ├── StoreFull          the world: the outbox reached its bound
+    └── StoreBroken        the world: the outbox file cannot be read; it was moved aside
+
+Anything else is our bug.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from protocol.words import Reason, Rung
+
+
+class AgentError(Exception):
+    """Base of everything the box raises on purpose."""
+
+
+class ConfigError(AgentError):
+    """The configuration cannot be used. ``problems`` has one line a problem, in reading order."""
+
+    def __init__(self, where: str, problems: list[str]) -> None:
+        self.where = where
+        self.problems = problems
+        super().__init__(f"{where}: " + "; ".join(problems))
+
+
+class StoreFull(AgentError):
+    """The outbox is at its bound and what was offered may be dropped by rule."""
+
+
+class StoreBroken(AgentError):
+    """The outbox file is damaged. The message says where it was moved."""
+
+
+class DeviceTrouble(StrEnum):
+    """Kinds of device error: few, named after what the operator does next. Also wire reasons."""
+
+    UNREACHABLE = "unreachable"
+    HUNG = "hung"
+    NO_ONVIF = "no_onvif"
+    BAD_ANSWER = "bad_answer"
+    AUTH_FAILED = "auth_failed"
+    AUTH_BACKOFF = "auth_backoff"
+    NOT_SUPPORTED = "not_supported"
+    NO_STREAM = "no_stream"
+    BAD_STREAM = "bad_stream"
+
+    @property
+    def retryable(self) -> bool:
+        """Whether trying again soon can help. Never for a refused password: accounts lock."""
+        return self not in (
+            DeviceTrouble.AUTH_FAILED,
+            DeviceTrouble.AUTH_BACKOFF,
+            DeviceTrouble.NOT_SUPPORTED,
+        )
+
+    @property
+    def reason(self) -> Reason:
+        """The word that travels to the centre. NOT_SUPPORTED never decides a device's health."""
+        return Reason.BAD_ANSWER if self is DeviceTrouble.NOT_SUPPORTED else Reason(self.value)
+
+    @property
+    def highest_rung(self) -> Rung:
+        """The rung a device that fails this way has at most reached."""
+        return _HIGHEST[self]
+
+
+_HIGHEST = {
+    DeviceTrouble.UNREACHABLE: Rung.UNREACHABLE,
+    DeviceTrouble.HUNG: Rung.REACHABLE,
+    DeviceTrouble.NO_ONVIF: Rung.REACHABLE,
+    DeviceTrouble.BAD_ANSWER: Rung.REACHABLE,
+    DeviceTrouble.AUTH_FAILED: Rung.ONVIF,
+    DeviceTrouble.AUTH_BACKOFF: Rung.ONVIF,
+    DeviceTrouble.NOT_SUPPORTED: Rung.ONVIF,
+    DeviceTrouble.NO_STREAM: Rung.AUTHENTICATED,
+    DeviceTrouble.BAD_STREAM: Rung.AUTHENTICATED,
+}
+
+
+class DeviceError(AgentError):
+    """A device did not do what was asked.
+
+    ``device`` is the ledger id, ``detail`` one sentence without credentials. ``kind`` is used
+    unchanged as log field, metric label and (through ``reason``) wire value.
+    """
+
+    def __init__(self, kind: DeviceTrouble, device: str, detail: str) -> None:
+        self.kind = kind
+        self.device = device
+        self.detail = detail
+        super().__init__(f"device={device} kind={kind} detail={detail}")

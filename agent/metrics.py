@@ -1,0 +1,34 @@
+"""Every metric of the box, in one place. Base units, bounded labels."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+DEVICES = Gauge("outpost_device_rungs", "Devices by evidence rung.", ["rung"])
+CLIMBS = Counter(
+    "outpost_ladder_climbs", "Climbs of the evidence ladder, by reason they ended with.", ["reason"]
+)
+CLIMB_SECONDS = Histogram("outpost_ladder_climb_seconds", "Wall time of one climb.")
+SCENE_EVENTS = Counter("outpost_scene_events", "Scene events written, by who saw them.", ["seen_by"])
+EVENT_NOTES = Counter(
+    "outpost_event_notes",
+    "Renewals at cameras' event services, and what was not passed on.",
+    ["kind"],
+)
+CAMERA_EVENTS = Counter("outpost_camera_events", "Notifications of cameras.", ["outcome"])
+STREAMS = Gauge("outpost_streams", "Streams by state.", ["state"])
+STREAM_TROUBLES = Counter(
+    "outpost_stream_troubles", "Times a stream stopped being readable, by reason.", ["reason"]
+)
+OUTBOX_ROWS = Gauge("outpost_outbox_rows", "Entries kept in the outbox.")
+OUTBOX_OLDEST = Gauge(
+    "outpost_outbox_oldest_seconds", "Age of the oldest entry the centre has not acknowledged."
+)
+OUTBOX_DROPPED = Counter(
+    "outpost_outbox_dropped", "Entries given up; each stands in a gap record.", ["reason"]
+)
+OUTBOX_BROKEN = Counter("outpost_outbox_broken", "Damaged outbox files moved aside at a start.")
+ENTRIES_SENT = Counter("outpost_entries_sent", "Entries handed to the broker, repetitions included.")
+REFUSED = Counter("outpost_orders_refused", "Downward messages not let in.", ["refusal"])
+STILLS_WAITING = Gauge("outpost_stills_waiting", "Stills waiting for upload.")
+STILLS_DROPPED = Counter("outpost_stills_dropped", "Stills given up because the spool was full or refused.")

@@ -1,0 +1,207 @@
+"""What the box's rooms say to each other: devices, evidence, findings, scene events. Values only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from protocol.words import DeviceClass, Phase, Reason, Rung, SceneTopic, SeenBy
+
+Image = npt.NDArray[np.uint8]
+"""Grey picture, shape (height, width), or colour, shape (height, width, 3) in BGR order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A password. Masks itself wherever it is printed."""
+
+    reveal: str
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    __str__ = __repr__
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """A part of the picture where presence counts. Corners as shares of width and height, 0 to 1."""
+
+    name: str
+    corners: tuple[tuple[float, float], ...]
+    closed: bool = True
+    """A closed zone: somebody inside is an intrusion (ObjectsInside), not mere motion."""
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One row of the box's device ledger. Identity is ``id``, never the address (invariant 10)."""
+
+    id: str
+    device_class: DeviceClass
+    host: str
+    port: int = 80
+    title: str = ""
+    gb_code: str | None = None
+    username: str = ""
+    password: Secret = field(default_factory=lambda: Secret(""))
+    zones: tuple[Zone, ...] = ()
+    rtsp_port: int = 554
+    sip_port: int = 5060
+    stream_path: str | None = None
+    """For RTSP-only devices: path of the stream, no ONVIF asked."""
+
+    @property
+    def is_conference(self) -> bool:
+        return self.device_class is DeviceClass.CONFERENCE_ENDPOINT
+
+
+@dataclass(frozen=True, slots=True)
+class MediaProfile:
+    """One stream a device offers. ``stream_uri`` never holds credentials."""
+
+    token: str
+    name: str
+    codec: str
+    width: int
+    height: int
+    fps: float
+    stream_uri: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name or self.token} {self.width}x{self.height}@{self.fps:g} {self.codec}"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a device says of itself; empty strings where it does not say."""
+
+    vendor: str = ""
+    model: str = ""
+    firmware: str = ""
+    serial: str = ""
+    mac_address: str | None = None
+    """``XX-XX-XX-XX-XX-XX``."""
+    endpoint_reference: str = ""
+    profiles: tuple[MediaProfile, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One climb of the ladder by the device adapter: as far as ``authenticated``.
+
+    ``reason`` is OK when nothing failed up to there. ``clock_error_s`` is device minus box, None when
+    the device did not tell. ``identity`` is what is known of it, None before it was ever read.
+    """
+
+    rung: Rung
+    reason: Reason
+    detail: str = ""
+    clock_error_s: float | None = None
+    identity: Identity | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CameraEvent:
+    """One notification of a camera, normalised to ONVIF's standard tree.
+
+    ``active`` is the state the message carries (None for a pulse); ``initial`` marks a property
+    replayed on subscription: state, never an event. ``time`` is when the box received it;
+    ``device_time`` what the camera wrote, if it was usable.
+    """
+
+    topic: SceneTopic
+    active: bool | None
+    initial: bool
+    time: datetime
+    device_time: datetime | None = None
+    source: str = ""
+    count: int | None = None
+
+
+class PictureFault(StrEnum):
+    """What the box can see to be wrong with a picture."""
+
+    DARK = "picture_dark"
+    OVER_BRIGHT = "picture_over_bright"
+    BLURRED = "picture_blurred"
+    FROZEN = "picture_frozen"
+    COVERED = "picture_covered"
+    SCENE_CHANGED = "scene_changed"
+
+    @property
+    def reason(self) -> Reason:
+        return Reason(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One decoded picture. ``pts_s`` is the stream's time, ``mono_s`` when it arrived (monotonic)."""
+
+    image: Image
+    pts_s: float
+    mono_s: float
+    key: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Rectangle:
+    """Shares of width and height, 0 to 1, left < right, top < bottom."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One frame's opinion. ``score`` 0 to 1; ``reason`` says with numbers why."""
+
+    topic: SceneTopic
+    present: bool
+    score: float
+    reason: str
+    box: Rectangle | None = None
+    zone: str = ""
+    fault: PictureFault | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SceneEvent:
+    """Debounced: what is written to the log. ``episode`` ties end to start."""
+
+    topic: SceneTopic
+    phase: Phase
+    seen_by: SeenBy
+    episode: str
+    time: datetime
+    score: float | None = None
+    reason: str = ""
+    box: Rectangle | None = None
+    zone: str = ""
+    count: int | None = None
+    duration_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StreamState:
+    """What the video room knows of one stream right now."""
+
+    up: bool
+    reason: Reason
+    """OK, STARTING, NO_STREAM, BAD_STREAM, AUTH_FAILED."""
+    detail: str = ""
+    codec: str = ""
+    width: int = 0
+    height: int = 0
+    fps: float = 0.0
+    kbps: float = 0.0
+    last_packet_mono_s: float | None = None
+    counters: Mapping[str, int] = field(default_factory=dict)
+    """packets, keyframes, decoded, errors, reconnects."""

@@ -1,0 +1,1 @@
+"""What must survive a power cut: log, ledger, command journal, stills waiting for upload."""

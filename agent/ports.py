@@ -1,0 +1,230 @@
+"""What the services ask of the adapters. Each port has one contract, whoever implements it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from agent.model import CameraEvent, Device, Evidence, Finding, Frame, Identity, Image, StreamState
+from protocol.messages import Frozen
+
+
+class DeviceAdapter(Protocol):
+    """The device room's face for one device. Every call has a total deadline; none raises but DeviceError."""
+
+    device: Device
+
+    def climb(self) -> Evidence:
+        """Climb the ladder as far as ``authenticated``. Never raises: what failed is in the evidence."""
+        ...
+
+    def identity(self) -> Identity:
+        """Read identity and profiles anew. Raises DeviceError."""
+        ...
+
+    def stream_uri(self) -> str:
+        """URI of the stream to watch (the smallest fit profile), without credentials. Raises DeviceError."""
+        ...
+
+    def snapshot(self) -> bytes:
+        """A JPEG from the device, at most 4 MiB. Raises DeviceError."""
+        ...
+
+    def forget_failures(self) -> None:
+        """The operator changed something: lift the back-off of a refused password."""
+        ...
+
+    def close(self) -> None:
+        """Drop connections; idempotent."""
+        ...
+
+
+class EventSubscription(Protocol):
+    """One pull point of one device: created, pulled, renewed, unsubscribed. Never more than one a device."""
+
+    def pull(self) -> Sequence[CameraEvent]:
+        """Wait at most a few seconds; return what came. Creates or re-creates the pull point when there is
+        none. Raises DeviceError; the caller backs off."""
+        ...
+
+    def close(self) -> None:
+        """Unsubscribe, best effort, within 2 s; idempotent."""
+        ...
+
+
+class DeviceRoom(Protocol):
+    """Opens adapters; parses each WSDL once for the process."""
+
+    def open(self, device: Device) -> DeviceAdapter: ...
+
+    def subscribe(self, device: Device) -> EventSubscription: ...
+
+    def discover(self, subnets: Iterable[str]) -> Sequence[Found]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One device that answered on the LAN, before anybody logged in."""
+
+    endpoint_reference: str
+    xaddr: str
+    host: str
+    port: int
+    scopes: tuple[str, ...] = ()
+    hardware: str = ""
+    title: str = ""
+
+
+class FrameJudge(Protocol):
+    """Detection for one stream: frames in, findings out. Pure: no clock, no I/O."""
+
+    def judge(self, frame: Frame) -> Sequence[Finding]:
+        """Opinions about this frame. Frames come in order; gaps are allowed."""
+        ...
+
+
+class StreamWatch(Protocol):
+    """One stream being read. Callbacks come from the video room's thread and must return quickly."""
+
+    def state(self) -> StreamState: ...
+
+    def still(self) -> Image | None:
+        """The last decoded picture, colour (BGR), or None when there is none younger than 60 s."""
+        ...
+
+    def retry(self) -> None:
+        """The device is known to be back: cut a pause before the next connect short."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class VideoRoom(Protocol):
+    """Opens streams."""
+
+    def watch(
+        self,
+        device: Device,
+        uri: Callable[[], str],
+        judge: FrameJudge,
+        on_findings: Callable[[Frame, Sequence[Finding]], None],
+    ) -> StreamWatch:
+        """Start reading. ``uri`` is asked anew at every connect and may raise DeviceError."""
+        ...
+
+
+class Log(Protocol):
+    """The box's log, as the services see it: append and forget. Thread-safe."""
+
+    def append(
+        self, data: Frozen, *, at: datetime, subject: str | None = None, severity: str = "INFO"
+    ) -> int:
+        """Write one entry durably; returns its sequence. Raises StoreFull when the bound is reached and the
+        entry may be dropped by rule (the drop is counted and declared)."""
+        ...
+
+
+class OutboxRow(Protocol):
+    """One entry as it goes out."""
+
+    @property
+    def sequence(self) -> int: ...
+
+    @property
+    def body(self) -> bytes: ...
+
+
+class OutboxHole(Protocol):
+    """Entries that are gone, up to ``last``; ``declared`` when the gap record behind them says so."""
+
+    @property
+    def last(self) -> int: ...
+
+    @property
+    def declared(self) -> bool: ...
+
+
+class Outbox(Log, Protocol):
+    """The log as the reporter sees it."""
+
+    epoch: str
+
+    @property
+    def last(self) -> int:
+        """The last committed sequence, 0 when there is none."""
+        ...
+
+    @property
+    def waiting(self) -> int:
+        """Entries the centre has not acknowledged."""
+        ...
+
+    def oldest_waiting_s(self) -> float: ...
+
+    def hole(self, first: int) -> OutboxHole | None:
+        """What is gone from ``first`` on; None when ``first`` is kept or not yet written."""
+        ...
+
+    def read(self, first: int, last: int) -> Sequence[OutboxRow]:
+        """At most one batch from ``first`` on, without a hole."""
+        ...
+
+    def next_session(self) -> int: ...
+
+    def acknowledged(self, upto: int) -> None: ...
+
+    def purge(self) -> int: ...
+
+    def declare_missing(self, first: int, last: int, *, reason: str) -> None:
+        """Put a gap record in the place of ``last``."""
+        ...
+
+    def quarantine(self, sequence: int, *, because: str) -> None: ...
+
+
+class SendingState(Protocol):
+    """The sender's half of the log protocol (``agent.outbox.courier`` implements it)."""
+
+    def connected(self) -> None: ...
+
+    def disconnected(self) -> None: ...
+
+    def next_range(self, *, last: int, now_s: float) -> tuple[int, int] | None: ...
+
+    def sent(self, first: int, last: int, *, now_s: float) -> None: ...
+
+    def skip(self, first: int, last: int) -> None: ...
+
+    def acknowledged(
+        self, upto: int, missing: Sequence[tuple[int, int]], *, last: int, now_s: float
+    ) -> bool: ...
+
+    def due_in_s(self, *, now_s: float) -> float | None: ...
+
+
+class Journal(Protocol):
+    """Which commands were begun and how they ended; survives a power cut."""
+
+    def begin_command(self, command: str) -> bool: ...
+
+    def end_command(self, command: str, outcome: str, detail: str) -> None: ...
+
+    def interrupted_commands(self) -> Sequence[str]: ...
+
+
+class Ledger(Protocol):
+    """Devices that discovery found, by ledger id, as JSON documents."""
+
+    def remember_device(self, device: str, document: str) -> None: ...
+
+    def remembered_devices(self) -> dict[str, str]: ...
+
+
+class Stills(Protocol):
+    """Pictures on their way to the county."""
+
+    def keep(self, jpeg: bytes, *, device: str, at: datetime) -> str | None:
+        """Keep one JPEG; returns its SHA-256, or None when it was refused."""
+        ...

@@ -1,0 +1,229 @@
+"""What the box's own eyes see: findings of a stream to scene events, picture verdict and stills."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from agent.config import WatchSection
+from agent.detect.confirm import ConfirmConfig, EventDebouncer, Moment, PictureState, PictureVerdict, Rule
+from agent.errors import AgentError
+from agent.metrics import SCENE_EVENTS, STREAM_TROUBLES, STREAMS
+from agent.model import Device, Finding, Frame, Image, PictureFault, SceneEvent, StreamState
+from agent.ports import DeviceAdapter, FrameJudge, Log, Stills, StreamWatch, VideoRoom
+from protocol.messages import Box, Scene
+from protocol.words import Phase, Reason
+from runtime.clock import Clock
+
+log = logging.getLogger(__name__)
+
+POLL_S = 0.5
+STREAM_STATES = (Reason.OK, Reason.STARTING, Reason.NO_STREAM, Reason.BAD_STREAM, Reason.AUTH_FAILED)
+
+
+def confirm_config(watch: WatchSection) -> ConfirmConfig:
+    """The debouncing rules of a configuration."""
+    moving = Rule(confirm_s=watch.motion_confirm_s, hold_s=watch.motion_hold_s)
+    return ConfirmConfig(
+        motion=moving,
+        zone=moving,
+        confirm_s={
+            PictureFault.COVERED: watch.covered_confirm_s,
+            PictureFault.DARK: watch.dark_confirm_s,
+            PictureFault.OVER_BRIGHT: watch.dark_confirm_s,
+            PictureFault.FROZEN: watch.frozen_confirm_s,
+            PictureFault.BLURRED: watch.blurred_confirm_s,
+            PictureFault.SCENE_CHANGED: watch.blurred_confirm_s,
+        },
+        clear_s=watch.clear_confirm_s,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What one camera shows right now."""
+
+    stream: StreamState
+    picture: PictureState
+
+
+class Watcher:
+    """All streams of the box. ``on_change`` is told the device whose stream or picture changed."""
+
+    def __init__(
+        self,
+        room: VideoRoom,
+        *,
+        log_: Log,
+        stills: Stills,
+        encode: Callable[[Image], bytes],
+        judge_for: Callable[[Device], FrameJudge],
+        new_episode: Callable[[], str],
+        clock: Clock,
+        watch: WatchSection,
+        on_change: Callable[[str], object],
+    ) -> None:
+        self._room = room
+        self._log = log_
+        self._stills = stills
+        self._encode = encode
+        self._judge_for = judge_for
+        self._new_episode = new_episode
+        self._clock = clock
+        self._watch = watch
+        self._on_change = on_change
+        self._lock = threading.Lock()
+        self._eyes: dict[str, _Eye] = {}
+
+    def add(self, device: Device, adapter: DeviceAdapter) -> None:
+        """Start watching a device's stream."""
+        eye = _Eye(self, device, self._watch)
+        with self._lock:
+            self._eyes[device.id] = eye
+        eye.watch = self._room.watch(device, adapter.stream_uri, self._judge_for(device), eye.on_findings)
+
+    def sight(self, device: str) -> Sight | None:
+        """What is known of a device's stream and picture; None when it is not watched."""
+        eye = self._eyes.get(device)
+        if eye is None or eye.watch is None:
+            return None
+        return Sight(eye.watch.state(), eye.picture)
+
+    def take_still(self, device: str) -> str | None:
+        """Keep the last picture for upload; returns its SHA-256, None when there is no fresh one."""
+        eye = self._eyes.get(device)
+        image = eye.watch.still() if eye is not None and eye.watch is not None else None
+        return self._keep(device, image) if image is not None else None
+
+    def retry(self, device: str) -> None:
+        """The ladder says the device is back: connect to its stream now."""
+        eye = self._eyes.get(device)
+        if eye is not None and eye.watch is not None and not eye.watch.state().up:
+            eye.watch.retry()
+
+    def step(self) -> float:
+        """Compare every stream with what it was, end what should end, take stills that are due."""
+        with self._lock:
+            eyes = list(self._eyes.values())
+        counts = dict.fromkeys(STREAM_STATES, 0)
+        for eye in eyes:
+            state = eye.watch.state() if eye.watch is not None else None
+            if state is not None:
+                counts[state.reason] = counts.get(state.reason, 0) + 1
+                self._look_at(eye, state)
+        for reason in STREAM_STATES:
+            STREAMS.labels(state=reason).set(counts[reason])
+        return POLL_S
+
+    def close(self) -> None:
+        """Stop reading; episodes that run are ended where they were last seen."""
+        with self._lock:
+            eyes, self._eyes = list(self._eyes.values()), {}
+        for eye in eyes:
+            if eye.watch is not None:
+                eye.watch.close()
+            self.write(eye.device, eye.debouncer.close(), None)
+
+    def write(self, device: Device, events: Sequence[SceneEvent], image: Image | None) -> None:
+        """Scene events to the log; a start carries the still that shows it."""
+        for event in events:
+            start = event.phase is not Phase.END
+            evidence = self._keep(device.id, image) if start and image is not None else None
+            SCENE_EVENTS.labels(seen_by=event.seen_by).inc()
+            self._log.append(scene_entry(event, evidence=evidence), at=event.time, subject=device.id)
+
+    def changed(self, device: Device) -> None:
+        self._on_change(device.id)
+
+    def now(self, mono_s: float) -> Moment:
+        return Moment(mono_s, self._clock.now())
+
+    def new_episode(self) -> str:
+        return self._new_episode()
+
+    def _keep(self, device: str, image: Image) -> str | None:
+        return self._stills.keep(self._encode(image), device=device, at=self._clock.now())
+
+    def _look_at(self, eye: _Eye, state: StreamState) -> None:
+        now = self.now(self._clock.monotonic())
+        if state.reason != eye.last_reason:
+            eye.last_reason = state.reason
+            log.info("device=%s stream=%s %s", eye.device.id, state.reason, state.detail)
+            if not state.up and state.reason is not Reason.STARTING:
+                STREAM_TROUBLES.labels(reason=state.reason).inc()
+            self.changed(eye.device)
+        if not state.up:
+            with eye.lock:
+                ended = eye.debouncer.wait(now)
+            self.write(eye.device, ended, None)
+        elif now.mono_s >= eye.next_still_s and self.take_still(eye.device.id) is not None:
+            eye.next_still_s = now.mono_s + self._watch.still_interval_s
+
+
+class _Eye:
+    """One stream's debouncing and verdict. ``on_findings`` runs on the video room's thread."""
+
+    def __init__(self, watcher: Watcher, device: Device, watch: WatchSection) -> None:
+        rules = confirm_config(watch)
+        self.device = device
+        self.watch: StreamWatch | None = None
+        self.lock = threading.Lock()
+        self.debouncer = EventDebouncer(rules, new_episode=watcher.new_episode)
+        self.last_reason: Reason | None = None
+        self.next_still_s = 0.0
+        self._verdict = PictureVerdict(rules)
+        self._watcher = watcher
+        self._reported: PictureFault | None = None
+        self._judged = False
+
+    @property
+    def picture(self) -> PictureState:
+        return self._verdict.state
+
+    def on_findings(self, frame: Frame, findings: Sequence[Finding]) -> None:
+        """Never raises: the video thread must go on."""
+        try:
+            self._take(frame, findings)
+        except AgentError as error:
+            log.warning("device=%s findings not written: %s", self.device.id, error)
+
+    def _take(self, frame: Frame, findings: Sequence[Finding]) -> None:
+        now = self._watcher.now(frame.mono_s)
+        with self.lock:
+            events = self.debouncer.see(findings, now)
+            state = self._verdict.see(findings, now)
+        if events:
+            still = self.watch.still() if self.watch is not None else None
+            self._watcher.write(self.device, events, still if still is not None else frame.image)
+        if (state.fault, state.judged) != (self._reported, self._judged):
+            self._reported, self._judged = state.fault, state.judged
+            self._watcher.changed(self.device)
+
+
+def scene_entry(
+    event: SceneEvent, *, evidence: str | None = None, clock_error_s: float | None = None
+) -> Scene:
+    """A scene event as the wire carries it."""
+    return Scene(
+        topic=event.topic,
+        phase=event.phase,
+        seen_by=event.seen_by,
+        episode=event.episode,
+        score=None if event.score is None else round(min(1.0, max(0.0, event.score)), 3),
+        reason=event.reason[:200],
+        box=None
+        if event.box is None
+        else Box(
+            left=round(event.box.left, 4),
+            top=round(event.box.top, 4),
+            right=round(event.box.right, 4),
+            bottom=round(event.box.bottom, 4),
+        ),
+        count=event.count,
+        duration_ms=None if event.duration_s is None else int(event.duration_s * 1000),
+        evidence=evidence,
+        zone=event.zone,
+        clock_error_ms=None if clock_error_s is None else int(clock_error_s * 1000),
+    )

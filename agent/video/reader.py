@@ -1,0 +1,237 @@
+"""Reads one stream as long as it is watched. Law: every wait is bounded, every failure named.
+
+One thread a stream (libav lets go of the interpreter while it waits and decodes). A session is one
+connection: opened, read, closed; between sessions the pause grows with full jitter.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import av
+from av.video.stream import VideoStream
+
+from agent.errors import DeviceError, DeviceTrouble
+from agent.model import Device, Finding, Frame, Image, StreamState
+from agent.ports import FrameJudge
+from agent.video.address import StreamAddress
+from agent.video.decoder import Decoder, colour, luma
+from agent.video.gate import DecodeGate
+from agent.video.health import HealthLimits, StreamHealth
+from agent.video.knock import knock
+from agent.video.source import RtspSource
+from protocol.words import SceneTopic
+from runtime.backoff import Backoff
+from runtime.clock import Clock
+from runtime.worker import Worker
+
+log = logging.getLogger(__name__)
+
+_JUMP_S = 30.0
+"""A stream time further from the last one than this is a new clock, not a pause."""
+
+
+@dataclass(frozen=True, slots=True)
+class VideoConfig:
+    """Waits in seconds."""
+
+    open_timeout_s: float = 5.0
+    slice_s: float = 1.0
+    """How long one read waits: after that the thread looks whether it shall end."""
+    close_s: float = 2.0
+    limits: HealthLimits = field(default_factory=HealthLimits)
+    backoff_base_s: float = 1.0
+    backoff_ceiling_s: float = 30.0
+    steady_s: float = 10.0
+    """A connection that lived so long with pictures clears the back-off."""
+    auth_pause_s: float = 600.0
+    """After a refused password: cameras lock accounts, so it is not tried again soon."""
+    still_max_age_s: float = 60.0
+    still_width_px: int = 1280
+
+
+class StreamReader:
+    """A StreamWatch. Starts reading when made."""
+
+    def __init__(
+        self,
+        device: Device,
+        uri: Callable[[], str],
+        judge: FrameJudge,
+        on_findings: Callable[[Frame, Sequence[Finding]], None],
+        *,
+        gate: DecodeGate,
+        config: VideoConfig,
+        clock: Clock,
+    ) -> None:
+        self._device = device
+        self._uri = uri
+        self._judge = judge
+        self._on_findings = on_findings
+        self._gate = gate
+        self._config = config
+        self._clock = clock
+        self._health = StreamHealth(config.limits)
+        self._times = _StreamTime()
+        self._connected = False
+        self._lock = threading.Lock()
+        self._last: tuple[av.VideoFrame, float] | None = None
+        self._backoff = _Patience(config)
+        self._worker = Worker(
+            f"video-{device.id}", self._session, expected=(DeviceError,), backoff=self._backoff
+        )
+        self._worker.start()
+
+    def state(self) -> StreamState:
+        """What is known of the stream right now."""
+        return self._health.state(self._clock.monotonic())
+
+    def still(self) -> Image | None:
+        """The last decoded picture in BGR, at most 1280 wide; None when there is none younger than 60 s."""
+        with self._lock:
+            if self._last is None:
+                return None
+            frame, at_s = self._last
+            if self._clock.monotonic() - at_s > self._config.still_max_age_s:
+                return None
+            return colour(frame, max_width_px=self._config.still_width_px)
+
+    def retry(self) -> None:
+        """The device is back: connect now instead of when the pause is over."""
+        self._worker.wake()
+
+    def close(self) -> None:
+        """End within 2 s. A thread that libav holds in an opening ends by itself when that times out."""
+        self._worker.stop(self._config.close_s)
+        with self._lock:
+            self._last = None
+
+    def _session(self) -> float:
+        """One connection from opening to its end; returns the pause before the next. Raises DeviceError."""
+        try:
+            source = self._connect()
+            if source is not None:
+                try:
+                    self._read(source)
+                finally:
+                    source.close()
+        except DeviceError as error:
+            self._health.failed(error)
+            self._backoff.refused = error.kind in (DeviceTrouble.AUTH_FAILED, DeviceTrouble.AUTH_BACKOFF)
+            raise
+        self._backoff.reset()  # watching ends: nothing recovered, so nothing is said
+        return 0.0
+
+    def _connect(self) -> RtspSource | None:
+        """An open stream, or None when watching ends."""
+        if self._connected:
+            self._health.count("reconnects")
+        self._connected = True
+        address = StreamAddress.of(self._device, self._uri())
+        if not knock(address, timeout_s=self._config.open_timeout_s, stopping=lambda: self._worker.stopping):
+            return None
+        source = RtspSource(address, open_timeout_s=self._config.open_timeout_s, slice_s=self._config.slice_s)
+        self._health.opened(source.codec)
+        return source
+
+    def _read(self, source: RtspSource) -> None:
+        decoder = Decoder(source.codec, source.extradata)
+        opened_s = self._clock.monotonic()
+        self._times.begin()
+        while not self._worker.stopping:
+            packet = source.read()
+            now_s = self._clock.monotonic()
+            if packet is not None:
+                self._take(packet, decoder, now_s)
+            elif self._health.starved(now_s, since_s=opened_s):
+                raise DeviceError(
+                    DeviceTrouble.NO_STREAM,
+                    self._device.id,
+                    "连接正常但没有视频数据，请检查设备 / "
+                    "connected, but no video packet comes; check the device",
+                )
+            if self._backoff.failures and self._steady(now_s, opened_s):
+                failures = self._backoff.reset()
+                log.info("device=%s stream is steady after %d failures", self._device.id, failures)
+
+    def _steady(self, now_s: float, opened_s: float) -> bool:
+        return now_s - opened_s >= self._config.steady_s and self.state().up
+
+    def _take(self, packet: av.Packet[VideoStream], decoder: Decoder, now_s: float) -> None:
+        key = packet.is_keyframe
+        pts_s = self._times.of(packet, now_s)
+        if self._times.jumped:
+            self._health.count("time_jumps")
+        self._health.packet(at_s=now_s, pts_s=pts_s, size_bytes=packet.size, key=key)
+        if not self._gate.admits(key=key):
+            return
+        if key:
+            frame = decoder.key(packet, follow=True)
+            if frame is None:
+                self._health.count("broken_keyframes")
+                return
+            frames: Sequence[av.VideoFrame] = (frame,)
+        else:
+            frames = decoder.next(packet)
+        for picture in frames:
+            self._show(picture, pts_s=pts_s, mono_s=now_s, key=key)
+
+    def _show(self, picture: av.VideoFrame, *, pts_s: float, mono_s: float, key: bool) -> None:
+        if self._health.picture(picture.width, picture.height):
+            log.info("device=%s stream is up: %dx%d", self._device.id, picture.width, picture.height)
+        with self._lock:
+            self._last = (picture, mono_s)
+        if not self._gate.judges(pts_s, key=key):
+            return
+        frame = Frame(luma(picture), pts_s, mono_s, key)
+        findings = self._judge.judge(frame)
+        self._health.count("judged")
+        self._gate.saw(moving=any(f.present and f.topic is SceneTopic.MOTION for f in findings), key=key)
+        self._on_findings(frame, findings)
+
+
+class _Patience(Backoff):
+    """Full jitter between sessions; a long rest after a refused password."""
+
+    def __init__(self, config: VideoConfig) -> None:
+        super().__init__(base_s=config.backoff_base_s, ceiling_s=config.backoff_ceiling_s)
+        self._auth_pause_s = config.auth_pause_s
+        self.refused = False
+
+    def next_s(self) -> float:
+        """The pause before the next session."""
+        pause_s = super().next_s()
+        return self._auth_pause_s if self.refused else pause_s
+
+
+class _StreamTime:
+    """Stream time that only grows. Law: a camera's clock may jump, what we say of it may not go back."""
+
+    def __init__(self) -> None:
+        self.jumped = False
+        self._shift_s = 0.0
+        self._raw_s: float | None = None
+        self._said_s = 0.0
+        self._heard_s = 0.0
+
+    def begin(self) -> None:
+        """A new connection has a new clock."""
+        self._raw_s = None
+
+    def of(self, packet: av.Packet[VideoStream], now_s: float) -> float:
+        """Seconds of stream time of a packet that arrived at ``now_s``."""
+        stamp = packet.pts if packet.pts is not None else packet.dts
+        if stamp is None or packet.time_base is None:
+            self.jumped = False
+            return self._said_s
+        raw_s = float(stamp * packet.time_base)
+        before_s, self._raw_s = self._raw_s, raw_s
+        self.jumped = before_s is not None and not -1.0 < raw_s - before_s < _JUMP_S
+        if before_s is None or self.jumped:  # go on from what was said, by what the box's own clock says
+            self._shift_s = self._said_s + max(now_s - self._heard_s, 0.0) * (self._heard_s > 0) - raw_s
+        self._heard_s = now_s
+        self._said_s = max(self._said_s, raw_s + self._shift_s)
+        return self._said_s

@@ -1,0 +1,29 @@
+"""A picture as JPEG for evidence. Law: at most 640 wide and 200 KB, and nothing in it but the picture."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import cv2
+
+from agent.model import Image
+
+MAX_WIDTH_PX: Final = 640
+MAX_BYTES: Final = 200_000
+_QUALITIES: Final = (75, 60, 45, 30, 15)
+
+
+def jpeg(image: Image) -> bytes:
+    """Encode a grey or BGR picture; never larger than MAX_BYTES. Raises ValueError for an empty one."""
+    if image.size == 0:
+        raise ValueError(f"picture of shape {image.shape} has no pixels")
+    height, width = image.shape[:2]
+    if width > MAX_WIDTH_PX or height > 2 * MAX_WIDTH_PX:
+        scale = min(MAX_WIDTH_PX / width, 2 * MAX_WIDTH_PX / height)
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(image.dtype, copy=False)
+    for quality in _QUALITIES:
+        done, encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+        if done and encoded.size < MAX_BYTES:
+            return encoded.tobytes()
+    raise ValueError(f"picture of shape {image.shape} does not fit into {MAX_BYTES} bytes")
