@@ -1,0 +1,1 @@
+"""The county centre: knows the state of every village, opens incidents, feeds case systems."""

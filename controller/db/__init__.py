@@ -1,0 +1,1 @@
+"""The centre's database: tables, the one transaction, queries by aggregate, migrations."""

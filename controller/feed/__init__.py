@@ -1,0 +1,1 @@
+"""The feed's doors that push: signed webhooks to the case systems."""
