@@ -1,0 +1,36 @@
+"""Runs the measurements one after the other and prints their tables: ``python -m bench [NAME …]``.
+
+CPU seconds, not wall time; ratios inside one run; the machine and its load are printed first, because a
+number without them means nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import platform
+import sys
+
+BENCHES = {
+    "sight_quick": "cost of looking at one stream: demux only, key frames, full decode",
+    "devices_cost": "cost of bringing 50 devices up and of climbing them, ours beside plain onvif-zeep",
+    "county_idle": "64 simulated devices: nobody looks, and all streams are read",
+}
+
+
+def main(names: list[str]) -> int:
+    """Run the named measurements, or all; returns the exit status."""
+    unknown = [name for name in names if name not in BENCHES]
+    if unknown:
+        print(f"unknown: {', '.join(unknown)}; there are: {', '.join(BENCHES)}", file=sys.stderr)
+        return 2
+    load = " ".join(f"{value:.1f}" for value in os.getloadavg())
+    print(f"{platform.machine()}, {os.cpu_count()} cores, load {load}, Python {platform.python_version()}")
+    for name in names or BENCHES:
+        print(f"\n== {name}: {BENCHES[name]}", flush=True)
+        importlib.import_module(f"bench.{name}").main()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""What is shipped around the software: the broker's rules and the demo."""
