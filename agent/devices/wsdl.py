@@ -10,6 +10,7 @@ point and forgets it (onvif-zeep 0.2.12, client.py).
 from __future__ import annotations
 
 import functools
+import importlib.metadata
 import importlib.util
 import logging
 import threading
@@ -139,4 +140,18 @@ def _shipped() -> tuple[Mapping[str, Mapping[str, str]], Path]:
     assert table is not None and table.loader is not None
     module = importlib.util.module_from_spec(table)
     table.loader.exec_module(module)
-    return module.SERVICES, package.parent / "wsdl"
+    return module.SERVICES, shipped_wsdls()
+
+
+def shipped_wsdls() -> Path:
+    """The folder of onvif-zeep's WSDLs, as its installation recorded it.
+
+    Not beside the package: the wheel names a folder of the Python that built it, and an installer that keeps
+    built wheels (uv) puts lib/python3.13/site-packages/wsdl into an environment of 3.11.
+    """
+    for file in importlib.metadata.files("onvif-zeep") or ():
+        if file.name == "devicemgmt.wsdl":
+            folder = Path(str(file.locate())).resolve().parent
+            if (folder / file.name).is_file():
+                return folder
+    raise RuntimeError("onvif-zeep is installed without its WSDLs: install it again with --reinstall")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
-from agent.devices.wsdl import Misread, Services, shared_services
+from agent.devices.wsdl import Misread, Services, shared_services, shipped_wsdls
 from tests.support.hostile import ENVELOPE
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -108,3 +108,31 @@ def test_an_odd_value_is_forgiven_and_fills_no_log(caplog: pytest.LogCaptureFixt
 def test_an_answer_that_fits_no_schema_is_misread() -> None:
     with pytest.raises(Misread):
         shared_services().operation("devicemgmt", "GetScopes").response(etree.fromstring("<rss/>"))
+
+
+def test_the_wsdls_are_found_where_another_python_s_wheel_put_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """uv keeps a wheel built by 3.13 and installs it into an environment of 3.11: lib/python3.13/…/wsdl."""
+    site = tmp_path / "lib/python3.11/site-packages"
+    record = site / "onvif_zeep-0.2.12.dist-info"
+    record.mkdir(parents=True)
+    elsewhere = tmp_path / "lib/python3.13/site-packages/wsdl"
+    elsewhere.mkdir(parents=True)
+    (elsewhere / "devicemgmt.wsdl").write_text("<definitions/>")
+    (record / "METADATA").write_text("Metadata-Version: 2.1\nName: onvif-zeep\nVersion: 0.2.12\n")
+    (record / "RECORD").write_text("../../python3.13/site-packages/wsdl/devicemgmt.wsdl,,\n")
+    monkeypatch.syspath_prepend(str(site))
+    assert shipped_wsdls() == elsewhere.resolve()
+
+
+def test_an_installation_without_wsdls_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = tmp_path / "onvif_zeep-0.2.12.dist-info"
+    record.mkdir()
+    (record / "METADATA").write_text("Metadata-Version: 2.1\nName: onvif-zeep\nVersion: 0.2.12\n")
+    (record / "RECORD").write_text("wsdl/devicemgmt.wsdl,,\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(RuntimeError, match="--reinstall"):
+        shipped_wsdls()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copy
+import importlib.metadata
 import time
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import onvif
 import pytest
 import requests
 import zeep
@@ -22,7 +22,11 @@ from tests.support.virtual_county import RunningCounty, entry, running
 
 Transport: Any = zeep.transports.Transport  # its module has no types
 ZeepClient: Any = zeep.Client
-WSDLS = Path(onvif.__file__).parent.parent / "wsdl"
+WSDLS = next(
+    Path(str(file.locate())).resolve().parent
+    for file in importlib.metadata.files("onvif-zeep") or ()
+    if file.name == "devicemgmt.wsdl"
+)
 NS = "http://www.onvif.org"
 BINDINGS = {
     "device": ("devicemgmt.wsdl", f"{NS}/ver10/device/wsdl", "DeviceBinding"),
