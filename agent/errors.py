@@ -49,6 +49,16 @@ class DeviceTrouble(StrEnum):
     NOT_SUPPORTED = "not_supported"
     NO_STREAM = "no_stream"
     BAD_STREAM = "bad_stream"
+    NOT_ACTIVATED = "not_activated"
+    """Fresh from the factory: it has no password yet, and nothing works before it is given one."""
+    CERTIFICATE_CHANGED = "certificate_changed"
+    """Its TLS certificate is not the one seen first: replaced, reset, or somebody stands between."""
+    READ_ONLY = "read_only"
+    """A write to a device of class INTEGRATED. Nothing was sent."""
+    BAD_VALUE = "bad_value"
+    """The device has no such setting or does not take the value."""
+    NOT_KEPT = "not_kept"
+    """The device said yes to a write and kept something else."""
 
     @property
     def retryable(self) -> bool:
@@ -57,18 +67,32 @@ class DeviceTrouble(StrEnum):
             DeviceTrouble.AUTH_FAILED,
             DeviceTrouble.AUTH_BACKOFF,
             DeviceTrouble.NOT_SUPPORTED,
+            DeviceTrouble.NOT_ACTIVATED,
+            DeviceTrouble.CERTIFICATE_CHANGED,
+            DeviceTrouble.READ_ONLY,
+            DeviceTrouble.BAD_VALUE,
+            DeviceTrouble.NOT_KEPT,
         )
 
     @property
     def reason(self) -> Reason:
-        """The word that travels to the centre. NOT_SUPPORTED never decides a device's health."""
-        return Reason.BAD_ANSWER if self is DeviceTrouble.NOT_SUPPORTED else Reason(self.value)
+        """The word that travels to the centre. One operation never decides a device's health."""
+        return Reason.BAD_ANSWER if self in _OF_ONE_OPERATION else Reason(self.value)
 
     @property
     def highest_rung(self) -> Rung:
         """The rung a device that fails this way has at most reached."""
         return _HIGHEST[self]
 
+
+_OF_ONE_OPERATION = frozenset(
+    {
+        DeviceTrouble.NOT_SUPPORTED,
+        DeviceTrouble.READ_ONLY,
+        DeviceTrouble.BAD_VALUE,
+        DeviceTrouble.NOT_KEPT,
+    }
+)
 
 _HIGHEST = {
     DeviceTrouble.UNREACHABLE: Rung.UNREACHABLE,
@@ -80,6 +104,11 @@ _HIGHEST = {
     DeviceTrouble.NOT_SUPPORTED: Rung.ONVIF,
     DeviceTrouble.NO_STREAM: Rung.AUTHENTICATED,
     DeviceTrouble.BAD_STREAM: Rung.AUTHENTICATED,
+    DeviceTrouble.NOT_ACTIVATED: Rung.ONVIF,
+    DeviceTrouble.CERTIFICATE_CHANGED: Rung.REACHABLE,
+    DeviceTrouble.READ_ONLY: Rung.ONVIF,
+    DeviceTrouble.BAD_VALUE: Rung.ONVIF,
+    DeviceTrouble.NOT_KEPT: Rung.ONVIF,
 }
 
 

@@ -222,6 +222,30 @@ class Ledger(Protocol):
     def remembered_devices(self) -> dict[str, str]: ...
 
 
+class Notebook(Protocol):
+    """What the box has learned and must know after a power cut: small documents by subject and topic.
+
+    A subject is a ledger id, or ``vendor/model/firmware`` for what is true of a make; a topic names the
+    use (``tls_pin``, ``login_mode``, ``scorecard``). Thread-safe; every call is durable when it returns.
+    """
+
+    def note(self, subject: str, topic: str, document: str) -> None:
+        """Write a document, in place of the one that was there. Raises StoreFull when the disk refuses."""
+        ...
+
+    def noted(self, subject: str, topic: str) -> str | None:
+        """The document, or None."""
+        ...
+
+    def notes(self, topic: str) -> dict[str, str]:
+        """All documents of one topic by subject."""
+        ...
+
+    def strike(self, subject: str, topic: str) -> None:
+        """Forget a document; no effect when there is none."""
+        ...
+
+
 class Stills(Protocol):
     """Pictures on their way to the county."""
 

@@ -170,6 +170,18 @@ REASONS: Final[dict[str, tuple[str, str, str, str]]] = {
         "在站点改正设备口令文件，重启边缘盒服务",
         "Correct the device's password file on site, restart the box service",
     ),
+    "not_activated": (
+        "设备尚未激活，还没有密码",
+        "Fresh from the factory: not activated, no password yet",
+        "用厂家工具或网页激活并设置密码",
+        "Activate it and set a password on its own page",
+    ),
+    "certificate_changed": (
+        "设备证书与首次见到的不同",
+        "Its certificate is not the one seen first",
+        "确认设备是否更换或复位，再重新信任证书",
+        "Check whether it was replaced or reset, then trust it anew",
+    ),
     "no_stream": (
         "设备有应答，但没有视频",
         "It answers, but no video comes",
