@@ -23,6 +23,10 @@ _CAPABILITIES: Mapping[str, tuple[str, ...]] = {
     "events": ("Events", "XAddr"),
     "imaging": ("Imaging", "XAddr"),
     "ptz": ("PTZ", "XAddr"),
+    "deviceio": ("Extension", "DeviceIO", "XAddr"),
+    "recording": ("Extension", "Recording", "XAddr"),
+    "search": ("Extension", "Search", "XAddr"),
+    "replay": ("Extension", "Replay", "XAddr"),
 }
 _MAC = re.compile(
     r"(?i)\b([0-9a-f]{2})[:-]?([0-9a-f]{2})[:-]?([0-9a-f]{2})[:-]?"
@@ -37,7 +41,7 @@ class Whereabouts:
     endpoints: Mapping[str, Endpoint]
 
     def find(self, service: str) -> Endpoint | None:
-        """The address of ``media``, ``media2``, ``events``, ``imaging`` or ``ptz``; None when absent."""
+        """The address of a service by its name in ``wsdl.NAMESPACES``; None when absent."""
         return self.endpoints.get(service)
 
 

@@ -30,6 +30,10 @@ NAMESPACES: Mapping[str, str] = {
     "events": "http://www.onvif.org/ver10/events/wsdl",
     "imaging": "http://www.onvif.org/ver20/imaging/wsdl",
     "ptz": "http://www.onvif.org/ver20/ptz/wsdl",
+    "deviceio": "http://www.onvif.org/ver10/deviceIO/wsdl",
+    "recording": "http://www.onvif.org/ver10/recording/wsdl",
+    "search": "http://www.onvif.org/ver10/search/wsdl",
+    "replay": "http://www.onvif.org/ver10/replay/wsdl",
 }
 """Services this room talks to. onvif-zeep ships no WSDL of media2: it is asked in plain SOAP."""
 
