@@ -22,6 +22,7 @@ from agent.devices.limits import Limits
 from agent.devices.redact import quoted
 from agent.devices.soap import Fault, Opened
 from agent.devices.transport import Answer, Transport
+from agent.devices.witness import telling
 from agent.devices.wsdl import Misread, Services
 from agent.errors import DeviceError, DeviceTrouble
 from agent.model import Device
@@ -199,7 +200,11 @@ class Session:
 
     def _got(self, endpoint: Endpoint, authorization: str | None, cap_bytes: int) -> Answer:
         headers = {} if authorization is None else {"Authorization": authorization}
-        return self.transport.exchange("GET", endpoint, headers=headers, cap_bytes=cap_bytes)
+        login = "none" if authorization is None else authorization.partition(" ")[0].lower()
+        with telling("GET", endpoint, login) as told:
+            answer = self.transport.exchange("GET", endpoint, headers=headers, cap_bytes=cap_bytes)
+            told.answered(answer.status, len(answer.body), "")
+        return answer
 
     def _exchanged(self, question: Question) -> _Reply:
         self._require_allowed(question.operation)
@@ -272,14 +277,15 @@ class Session:
             http_headers["Authorization"] = self.account.authorization(
                 self._challenge, "POST", question.endpoint.target
             )
-        answer = self.transport.exchange(
-            "POST",
-            question.endpoint,
-            body=soap.with_headers(question.envelope, soap_headers),
-            headers=http_headers,
-            repeatable=question.repeatable,
-        )
-        return self._opened(answer)
+        body = soap.with_headers(question.envelope, soap_headers)
+        login = "none" if mode is None else mode.value
+        with telling(question.operation, question.endpoint, login) as told:
+            answer = self.transport.exchange(
+                "POST", question.endpoint, body=body, headers=http_headers, repeatable=question.repeatable
+            )
+            reply = self._opened(answer)
+            told.answered(answer.status, len(answer.body), reply.said)
+        return reply
 
     def _opened(self, answer: Answer) -> _Reply:
         content_type = answer.header("content-type")
