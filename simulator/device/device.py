@@ -8,8 +8,10 @@ from __future__ import annotations
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
+from simulator.device import encoders, overlays
 from simulator.device.clock import DeviceClock
 from simulator.device.identity import Identity, invented
 from simulator.device.kinds import ABILITIES, Abilities, Kind
@@ -72,6 +74,8 @@ class Device:
         self.head = Head(max_presets=self.personality.max_presets) if self.abilities.ptz else None
         self.imaging: dict[str, float] = dict.fromkeys(IMAGING_RANGES, 50.0)
         self.ir_cut_filter = "AUTO"
+        self.encoders = {profile.token: encoders.initial(profile, codec="H264") for profile in profiles}
+        self.overlays = overlays.factory()
         self.time_mode = "Manual"
         self.time_zone = self.personality.time_zone
         self.ntp_servers: tuple[str, ...] = ()
@@ -106,6 +110,15 @@ class Device:
     def slots(self) -> int:
         """How many pull points can be open at a time."""
         return min(2, self.personality.pull_points) if self.faults.two_slots else self.personality.pull_points
+
+    def encoder_now(self, stream: str) -> encoders.EncoderState:
+        """A stream's encoder; H.265 under the fault of that name, whatever was set."""
+        state = self.encoders[stream]
+        return replace(state, codec="H265", profile="Main") if self.faults.h265 else state
+
+    def encoders_now(self) -> list[encoders.EncoderState]:
+        """All encoders as they are told."""
+        return [self.encoder_now(stream) for stream in self.encoders]
 
     def advertised(self, url: str) -> str:
         """The address as the device tells it: with a host nobody reaches under `wrong_host_xaddr`."""

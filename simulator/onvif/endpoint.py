@@ -14,7 +14,7 @@ from aiohttp import web
 from simulator.device.device import Device
 from simulator.device.personality import AuthMode, NotSupported
 from simulator.device.users import Refusal
-from simulator.onvif import device_service, events, hostile, imaging, media, ptz
+from simulator.onvif import device_service, encoding, events, hostile, imaging, media, osd, ptz
 from simulator.onvif.auth import HttpDigest, UsernameTokens, basic_refusal
 from simulator.onvif.operation import Operation
 from simulator.onvif.soap import (
@@ -35,6 +35,8 @@ MAX_REQUEST_BYTES = 1_000_000
 OPERATIONS: Mapping[tuple[str, str], Operation] = {
     **device_service.OPERATIONS,
     **media.OPERATIONS,
+    **encoding.OPERATIONS,
+    **osd.OPERATIONS,
     **events.OPERATIONS,
     **imaging.OPERATIONS,
     **ptz.OPERATIONS,

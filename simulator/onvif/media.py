@@ -1,4 +1,4 @@
-"""Answers the ONVIF Media and Media2 services: sources, profiles, encoders, stream and snapshot addresses.
+"""Answers the ONVIF Media and Media2 services: sources, profiles, stream and snapshot addresses.
 
 Law: element order is that of media.wsdl and onvif.xsd; Media has no H.265, so only Media2 tells of it.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from simulator.device.device import Device
+from simulator.onvif.encoding import encoder, encoder_2
 from simulator.onvif.operation import Operation
 from simulator.onvif.ptz import ptz_configuration
 from simulator.onvif.soap import NAMESPACES, SoapFault, SoapRequest, Xml, join, node
@@ -37,11 +38,12 @@ def get_profile(device: Device, request: SoapRequest) -> Xml:
 
 
 def _profile(device: Device, profile: ProfileSpec, tag: str) -> Xml:
+    state = device.encoder_now(profile.token)
     return node(
         tag,
         node("tt:Name", f"{profile.token}Stream"),
         _video_source_configuration(device, "tt:VideoSourceConfiguration"),
-        _encoder(profile, "tt:VideoEncoderConfiguration"),
+        encoder(state, "tt:VideoEncoderConfiguration") if state.codec == "H264" else None,
         ptz_configuration("tt:PTZConfiguration") if device.head else None,
         token=profile.token,
         fixed=True,
@@ -60,42 +62,8 @@ def _video_source_configuration(device: Device, tag: str) -> Xml:
     )
 
 
-def _encoder(profile: ProfileSpec, tag: str) -> Xml:
-    return node(
-        tag,
-        node("tt:Name", f"VideoEncoder_{profile.token}"),
-        node("tt:UseCount", 1),
-        node("tt:Encoding", "H264"),
-        _resolution(profile),
-        node("tt:Quality", 4),
-        node(
-            "tt:RateControl",
-            node("tt:FrameRateLimit", profile.fps),
-            node("tt:EncodingInterval", 1),
-            node("tt:BitrateLimit", _bitrate_kbps(profile)),
-        ),
-        node("tt:H264", node("tt:GovLength", profile.gop), node("tt:H264Profile", "Main")),
-        _MULTICAST,
-        node("tt:SessionTimeout", "PT60S"),
-        token=f"VideoEncoder_{profile.token}",
-    )
-
-
-_MULTICAST = node(
-    "tt:Multicast",
-    node("tt:Address", node("tt:Type", "IPv4"), node("tt:IPv4Address", "0.0.0.0")),  # noqa: S104 - "none"
-    node("tt:Port", 0),
-    node("tt:TTL", 1),
-    node("tt:AutoStart", False),
-)
-
-
 def _resolution(profile: ProfileSpec) -> Xml:
     return node("tt:Resolution", node("tt:Width", profile.width), node("tt:Height", profile.height))
-
-
-def _bitrate_kbps(profile: ProfileSpec) -> int:
-    return max(64, profile.width * profile.height * profile.fps // 10_000)
 
 
 def get_video_sources(device: Device, _request: SoapRequest) -> Xml:
@@ -117,14 +85,6 @@ def get_video_source_configurations(device: Device, _request: SoapRequest) -> Xm
     return node(
         "trt:GetVideoSourceConfigurationsResponse",
         _video_source_configuration(device, "trt:Configurations"),
-    )
-
-
-def get_video_encoder_configurations(device: Device, _request: SoapRequest) -> Xml:
-    """The encoder of every profile."""
-    return node(
-        "trt:GetVideoEncoderConfigurationsResponse",
-        *(_encoder(profile, "trt:Configurations") for profile in device.profiles),
     )
 
 
@@ -169,7 +129,7 @@ def get_service_capabilities(_device: Device, _request: SoapRequest) -> Xml:
             SnapshotUri=True,
             Rotation=False,
             VideoSourceMode=False,
-            OSD=False,
+            OSD=True,
         ),
     )
 
@@ -188,7 +148,7 @@ def _profile_2(device: Device, profile: ProfileSpec, asked: set[str]) -> Xml:
 
     parts = join(
         _video_source_configuration(device, "tr2:VideoSource") if wanted("VideoSource") else None,
-        _encoder_2(device, profile) if wanted("VideoEncoder") else None,
+        encoder_2(device.encoder_now(profile.token), "tr2:VideoEncoder") if wanted("VideoEncoder") else None,
         ptz_configuration("tr2:PTZ") if device.head and wanted("PTZ") else None,
     )
     return node(
@@ -197,25 +157,6 @@ def _profile_2(device: Device, profile: ProfileSpec, asked: set[str]) -> Xml:
         node("tr2:Configurations", parts) if asked else None,
         token=profile.token,
         fixed=True,
-    )
-
-
-def _encoder_2(device: Device, profile: ProfileSpec) -> Xml:
-    return node(
-        "tr2:VideoEncoder",
-        node("tt:Name", f"VideoEncoder_{profile.token}"),
-        node("tt:UseCount", 1),
-        node("tt:Encoding", "H265" if device.faults.h265 else "H264"),
-        _resolution(profile),
-        node(
-            "tt:RateControl",
-            node("tt:FrameRateLimit", profile.fps),
-            node("tt:BitrateLimit", _bitrate_kbps(profile)),
-        ),
-        node("tt:Quality", 4),
-        token=f"VideoEncoder_{profile.token}",
-        GovLength=profile.gop,
-        Profile="Main",
     )
 
 
@@ -237,7 +178,6 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     (TRT, "GetProfile"): get_profile,
     (TRT, "GetVideoSources"): get_video_sources,
     (TRT, "GetVideoSourceConfigurations"): get_video_source_configurations,
-    (TRT, "GetVideoEncoderConfigurations"): get_video_encoder_configurations,
     (TRT, "GetStreamUri"): get_stream_uri,
     (TRT, "GetSnapshotUri"): get_snapshot_uri,
     (TRT, "GetServiceCapabilities"): get_service_capabilities,
