@@ -14,6 +14,7 @@ from typing import Any
 from simulator.device import encoders, overlays
 from simulator.device.clock import DeviceClock
 from simulator.device.identity import Identity, invented
+from simulator.device.imaging import LEVELS, factory_optics
 from simulator.device.kinds import ABILITIES, Abilities, Kind
 from simulator.device.ledger import Ledger
 from simulator.device.personality import PERSONALITIES, AuthMode
@@ -27,13 +28,6 @@ from simulator.video.model import ProfileSpec
 # Two loopback addresses on which the county never listens: what a client does with them can be watched there.
 UNREACHABLE_HOST = "127.254.254.253"
 REDIRECT_HOST = "127.254.254.254"
-
-IMAGING_RANGES: dict[str, tuple[float, float]] = {
-    "Brightness": (0.0, 100.0),
-    "ColorSaturation": (0.0, 100.0),
-    "Contrast": (0.0, 100.0),
-    "Sharpness": (0.0, 100.0),
-}
 
 
 class Device:
@@ -72,7 +66,8 @@ class Device:
         self.users = Users(username, password, lock_out=self.personality.lock_out)
         self.events = PullPoints(self.clock.now)
         self.head = Head(max_presets=self.personality.max_presets) if self.abilities.ptz else None
-        self.imaging: dict[str, float] = dict.fromkeys(IMAGING_RANGES, 50.0)
+        self.imaging: dict[str, float] = dict.fromkeys(LEVELS, 50.0)
+        self.optics = factory_optics()
         self.ir_cut_filter = "AUTO"
         self.encoders = {profile.token: encoders.initial(profile, codec="H264") for profile in profiles}
         self.overlays = overlays.factory()

@@ -1,16 +1,41 @@
-"""Answers the ONVIF imaging service: brightness, saturation, contrast, sharpness, day/night filter.
+"""Answers the ONVIF imaging service: levels, exposure, focus, day/night filter, back light, white balance.
 
-Law: a value outside the range told by GetOptions is refused, and what was set is what is read back.
+Law: a value outside what GetOptions tells is refused, and what was set is what is read back. Elements stand
+in the order of ImagingSettings20.
 """
 
 from __future__ import annotations
 
-from simulator.device.device import IMAGING_RANGES, Device
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from simulator.device.device import Device
+from simulator.device.imaging import GROUPS, IR_CUT_FILTER_MODES, LEVELS, Group
 from simulator.onvif.operation import Operation
 from simulator.onvif.soap import NAMESPACES, SoapFault, SoapRequest, Xml, node
 
 TIMG = NAMESPACES["timg"]
-IR_CUT_FILTER_MODES = ("ON", "OFF", "AUTO")
+_ORDER = (
+    "BacklightCompensation",
+    "Brightness",
+    "ColorSaturation",
+    "Contrast",
+    "Exposure",
+    "Focus",
+    "IrCutFilter",
+    "Sharpness",
+    "WideDynamicRange",
+    "WhiteBalance",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What one request changes."""
+
+    levels: Mapping[str, float]
+    groups: Mapping[str, Mapping[str, str | float]]
+    ir_cut_filter: str | None
 
 
 def _check_source(device: Device, request: SoapRequest) -> None:
@@ -24,34 +49,57 @@ def _check_source(device: Device, request: SoapRequest) -> None:
 def get_imaging_settings(device: Device, request: SoapRequest) -> Xml:
     """The present values."""
     _check_source(device, request)
-    values = device.imaging
     return node(
         "timg:GetImagingSettingsResponse",
-        node(
-            "timg:ImagingSettings",
-            node("tt:Brightness", values["Brightness"]),
-            node("tt:ColorSaturation", values["ColorSaturation"]),
-            node("tt:Contrast", values["Contrast"]),
-            node("tt:IrCutFilter", device.ir_cut_filter),
-            node("tt:Sharpness", values["Sharpness"]),
-        ),
+        node("timg:ImagingSettings", *(_setting(device, name) for name in _ORDER)),
     )
 
 
+def _setting(device: Device, name: str) -> Xml:
+    if name == "IrCutFilter":
+        return node("tt:IrCutFilter", device.ir_cut_filter)
+    if name in LEVELS:
+        return node(f"tt:{name}", device.imaging[name])
+    return node(f"tt:{name}", *(node(f"tt:{item}", each) for item, each in device.optics[name].items()))
+
+
 def set_imaging_settings(device: Device, request: SoapRequest) -> Xml:
-    """Store all given values, or none when one is out of range."""
+    """Store all given values, or none when one is refused."""
     _check_source(device, request)
-    wanted: dict[str, float] = {}
-    for name, (low, high) in IMAGING_RANGES.items():
+    wanted = _read(request)
+    if not device.faults.lying_set:
+        device.imaging.update(wanted.levels)
+        for name, items in wanted.groups.items():
+            device.optics[name] = {**device.optics[name], **items}
+        device.ir_cut_filter = wanted.ir_cut_filter or device.ir_cut_filter
+    return node("timg:SetImagingSettingsResponse")
+
+
+def _read(request: SoapRequest) -> _Wanted:
+    levels = {}
+    for name, (low, high) in LEVELS.items():
         text = request.text("ImagingSettings", name)
         if text is not None:
-            wanted[name] = _in_range(name, text, low, high)
+            levels[name] = _in_range(name, text, low, high)
     mode = request.text("ImagingSettings", "IrCutFilter")
     if mode is not None and mode not in IR_CUT_FILTER_MODES:
         raise _refused(f"IrCutFilter {mode}")
-    device.imaging.update(wanted)
-    device.ir_cut_filter = mode or device.ir_cut_filter
-    return node("timg:SetImagingSettingsResponse")
+    groups = {name: _read_group(request, name, group) for name, group in GROUPS.items()}
+    return _Wanted(levels, groups, mode)
+
+
+def _read_group(request: SoapRequest, name: str, group: Group) -> dict[str, str | float]:
+    items: dict[str, str | float] = {}
+    mode = request.text("ImagingSettings", name, group.mode_item)
+    if mode is not None:
+        if mode not in group.modes:
+            raise _refused(f"{name} {mode}")
+        items[group.mode_item] = mode
+    for item, (low, high) in group.ranges.items():
+        text = request.text("ImagingSettings", name, item)
+        if text is not None:
+            items[item] = _in_range(item, text, low, high)
+    return items
 
 
 def _in_range(name: str, text: str, low: float, high: float) -> float:
@@ -69,24 +117,27 @@ def _refused(reason: str) -> SoapFault:
 
 
 def get_options(device: Device, request: SoapRequest) -> Xml:
-    """The ranges."""
+    """Modes and ranges."""
     _check_source(device, request)
-
-    def span(name: str) -> Xml:
-        low, high = IMAGING_RANGES[name]
-        return node(f"tt:{name}", node("tt:Min", low), node("tt:Max", high))
-
     return node(
         "timg:GetOptionsResponse",
-        node(
-            "timg:ImagingOptions",
-            span("Brightness"),
-            span("ColorSaturation"),
-            span("Contrast"),
-            *(node("tt:IrCutFilterModes", mode) for mode in IR_CUT_FILTER_MODES),
-            span("Sharpness"),
-        ),
+        node("timg:ImagingOptions", *(part for name in _ORDER for part in _options(name))),
     )
+
+
+def _options(name: str) -> list[Xml]:
+    if name == "IrCutFilter":
+        return [node("tt:IrCutFilterModes", mode) for mode in IR_CUT_FILTER_MODES]
+    if name in LEVELS:
+        return [_span(f"tt:{name}", LEVELS[name])]
+    group = GROUPS[name]
+    modes = [node(f"tt:{group.modes_option}", mode) for mode in group.modes]
+    spans = [_span(f"tt:{group.option_items.get(item, item)}", span) for item, span in group.ranges.items()]
+    return [node(f"tt:{name}", *modes, *spans)]
+
+
+def _span(tag: str, bounds: tuple[float, float]) -> Xml:
+    return node(tag, node("tt:Min", bounds[0]), node("tt:Max", bounds[1]))
 
 
 def get_service_capabilities(_device: Device, _request: SoapRequest) -> Xml:
