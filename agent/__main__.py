@@ -1,4 +1,4 @@
-"""Command line of a box: run it, check its configuration, ask one device who it is."""
+"""Command line of a box: run it, check its configuration, look after its devices by hand."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sys
 import threading
 from pathlib import Path
 
+from agent.cli import devices
 from agent.config import Config, load_config
 from agent.errors import AgentError, ConfigError
 from runtime.logs import configure_logs
@@ -21,8 +22,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     configure_logs(level=options.log_level, as_json=options.log_json)
     try:
-        config = load_config(options.config)
-        return int(options.action(config, options))
+        if options.by_hand is not None:
+            return int(options.by_hand(options))
+        return int(options.action(load_config(options.config), options))
     except ConfigError as error:
         print(f"配置有误 / the configuration cannot be used: {error.where}", file=sys.stderr)
         for problem in error.problems:
@@ -39,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"])
     parser.add_argument("--log-json", action="store_true", help="one JSON object a line")
+    parser.set_defaults(by_hand=None)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     run = commands.add_parser("run", help="run the box until SIGTERM / 运行")
     run.set_defaults(action=_run)
@@ -49,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     check.set_defaults(action=_check)
     for command in (run, check):
         command.add_argument("--config", type=Path, required=True, metavar="FILE")
+    devices.add_to(commands)
     return parser
 
 

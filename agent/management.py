@@ -68,7 +68,10 @@ class Change:
 class Aspect(Protocol):
     """One group of settings of one device. Each call has a total deadline; all raise DeviceError."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """``time``, ``network``, ``encoder``, ``imaging`` or ``osd``."""
+        ...
 
     def read(self) -> Settings:
         """The settings as the device has them now. NOT_SUPPORTED when it has no such aspect."""

@@ -5,6 +5,8 @@ Law: Chinese first, English complete after " / "; no credentials; text of the de
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from agent.devices.redact import quoted
 
 _UNITS = ((86_400, "天", "d"), (3_600, "小时", "h"), (60, "分", "min"), (1, "秒", "s"))
@@ -242,3 +244,53 @@ def _duration(seconds: float) -> tuple[str, str]:
     first = next((i for i, (count, _, _) in enumerate(spans) if count), len(spans) - 1)
     said = [span for i, span in enumerate(spans[first : first + 2]) if span[0] or i == 0]
     return "".join(f"{n}{unit}" for n, unit, _ in said), " ".join(f"{n} {unit}" for n, _, unit in said)
+
+
+def no_such_setting(name: str) -> str:
+    return both(f"{name}：设备没有这项设置", f"{name}: the device has no such setting")
+
+
+def setting_read_only(name: str) -> str:
+    return both(f"{name}：此项只读", f"{name}: can only be read")
+
+
+def outside(name: str, value: object, allowed: str) -> str:
+    return both(f"{name}={value}：设备只接受 {allowed}", f"{name}={value}: the device takes {allowed}")
+
+
+def bad_values(where: str, problems: Sequence[str], there: Sequence[str]) -> str:
+    listed = "; ".join(problems[:10])
+    return both(
+        f"{where} 未发送任何修改：{listed}；可设置：{', '.join(there[:60])}",
+        f"{where}: nothing was sent, see above; there are: {', '.join(there[:60])}",
+    )
+
+
+def kept_instead(name: str, wanted: object, found: object) -> str:
+    return f"{name}: 要求 wanted {wanted}, 实际 found {'-' if found is None else found}"
+
+
+def moved_by_itself(name: str, before: object, found: object) -> str:
+    return f"{name}: 未要求却变了 moved by itself {before} -> {'-' if found is None else found}"
+
+
+def not_kept(where: str, differences: Sequence[str]) -> str:
+    listed = "; ".join(differences[:10])
+    return both(
+        f"{where} 回答“成功”，但读回不一致：{listed}。请升级固件，或在设备网页上设置",
+        f"{where} said yes, but kept something else: {listed}. Update its firmware or use its own page",
+    )
+
+
+def clock_by_ntp(where: str) -> str:
+    return both(
+        f"{where} 由 NTP 校时，不能手工设置：请先把 time.mode 改为 Manual，或检查 NTP 服务器",
+        f"{where} takes its time from NTP: set time.mode to Manual first, or mend the server",
+    )
+
+
+def own_port(where: str, name: str) -> str:
+    return both(
+        f"{where} 的 {name} 正被边缘盒用来管理这台设备，不能从这里更改：请在设备网页上改，再改台账中的端口",
+        f"{where}: the box itself uses {name}; change it on the device's own page, then in the ledger",
+    )

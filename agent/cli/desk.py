@@ -1,0 +1,97 @@
+"""What a command works with: the box's configuration, its ledger, the device room, and the device meant.
+
+A device is named by ledger id, GB code or address. Without ``--config`` one device is described on the spot
+(``--host``), and nothing is remembered on disk.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import getpass
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.app import device_of
+from agent.cli.paper import Paper
+from agent.config import Config, load_config
+from agent.devices.room import OnvifRoom
+from agent.errors import ConfigError
+from agent.model import Device, Secret
+from protocol.words import DeviceClass
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Everything a command needs. ``devices`` are those of the box's ledger, by id."""
+
+    paper: Paper
+    room: OnvifRoom
+    devices: Sequence[Device]
+    config: Config | None = None
+
+    def device(self, name: str) -> Device:
+        """The device meant by id, GB code or address. Raises ConfigError that lists what there is."""
+        meant = [one for one in self.devices if name in (one.id, one.gb_code, one.host, address(one))]
+        if len(meant) == 1:
+            return meant[0]
+        if meant:
+            there = ", ".join(one.id for one in meant)
+            raise ConfigError(name, [f"不止一台设备，请用编号 / more than one device, use the id: {there}"])
+        there = ", ".join(one.id for one in self.devices[:20]) or "-"
+        raise ConfigError(name, [f"台账中没有这台设备 / no such device in the ledger; there are: {there}"])
+
+
+def address(device: Device) -> str:
+    """``192.168.1.64:80``."""
+    return f"{device.host}:{device.port}"
+
+
+@contextlib.contextmanager
+def opened(options: argparse.Namespace) -> Iterator[Desk]:
+    """The desk of a command line. Raises ConfigError."""
+    paper = Paper(as_json=options.json)
+    if options.config is None:
+        room = OnvifRoom()
+        yield Desk(paper, room, _described(options))
+        return
+    config = load_config(options.config)
+    devices = [device_of(section) for section in config.devices]
+    yield Desk(paper, OnvifRoom(), devices, config)
+
+
+def _described(options: argparse.Namespace) -> Sequence[Device]:
+    """The one device of ``--host``; none when it is not given."""
+    if not options.host:
+        return ()
+    host, _, port = options.host.partition(":")
+    if port and not port.isdigit():
+        raise ConfigError(options.host, ["端口应为数字 / the port must be a number: HOST[:PORT]"])
+    return (
+        Device(
+            id="device",
+            device_class=DeviceClass(options.device_class),
+            host=host,
+            port=int(port or 80),
+            rtsp_port=options.rtsp_port,
+            stream_path=options.stream_path,
+            username=options.user,
+            password=_password(options.user, options.password_file),
+        ),
+    )
+
+
+def _password(user: str, file: Path | None) -> Secret:
+    """From the file, else asked for. Never an argument: arguments are seen by every user of the machine."""
+    if not user:
+        return Secret("")
+    if file is not None:
+        try:
+            return Secret(file.read_text("utf-8").rstrip("\r\n"))
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(str(file), [f"口令文件无法读取 / cannot be read: {error}"]) from error
+    if not sys.stdin.isatty():
+        return Secret(sys.stdin.readline().rstrip("\r\n"))
+    return Secret(getpass.getpass(f"{user} 的口令 / password of {user}: "))

@@ -1,0 +1,84 @@
+"""The commands of ``outpost-agent devices``: a table of names, arguments and what carries them out."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from agent.cli import looking, settings
+from agent.cli.desk import Desk, opened
+from agent.errors import DeviceError
+from protocol.words import DeviceClass
+
+Carry = Callable[[Desk, argparse.Namespace], int]
+
+
+def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add ``devices`` with all its commands."""
+    devices = commands.add_parser("devices", help="find, look at and set up devices by hand / 设备工具")
+    kinds = devices.add_subparsers(required=True, metavar="COMMAND")
+    _looking(kinds)
+    _settings(kinds)
+
+
+def _looking(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    _command(kinds, "list", looking.list_devices, "the ledger / 台账")
+    show = _command(kinds, "show", looking.show, "who a device is / 设备身份")
+    show.add_argument("device", help=_DEVICE)
+    probe = _command(kinds, "probe", looking.probe, "climb the ladder / 逐级检测")
+    probe.add_argument("device", nargs="*", help="id, GB code or address; all when absent / 缺省为全部")
+    probe.add_argument("--explain", action="store_true", help="show every exchange / 显示每一步收发")
+    probe.add_argument("--no-video", dest="video", action="store_false", help="ladder only / 不看视频")
+    probe.add_argument("--video-s", type=float, default=12.0, metavar="S", help="wait for video / 等待秒数")
+    events = _command(kinds, "events", looking.events, "the device's own events / 设备事件")
+    events.add_argument("device", help=_DEVICE)
+    events.add_argument("--follow", action="store_true", help="go on until Ctrl+C / 持续接收")
+    events.add_argument("--seconds", type=float, default=86_400.0, metavar="S", help="end after S / 时长")
+    snapshot = _command(kinds, "snapshot", looking.snapshot, "one picture into a file / 抓拍一张")
+    snapshot.add_argument("device", help=_DEVICE)
+    snapshot.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="default ID.jpg / 缺省为 编号.jpg"
+    )
+
+
+def _settings(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    get = _command(kinds, "get", settings.get, "read settings / 读取设置")
+    get.add_argument("device", help=_DEVICE)
+    get.add_argument("aspect", nargs="?", help="time, network, encoder, imaging, osd; all when absent")
+    put = _command(kinds, "set", settings.put, "change settings, read back / 修改设置并读回核对")
+    put.add_argument("device", help=_DEVICE)
+    put.add_argument("aspect", help="time, network, encoder, imaging, osd")
+    put.add_argument("setting", nargs="+", metavar="NAME=VALUE", help="e.g. sub.fps=10 sub.gop_frames=20")
+    put.add_argument("--dry-run", action="store_true", help="show, send nothing / 只预演")
+
+
+_DEVICE = "id, GB code or address / 编号、国标编码或地址"
+
+
+def _command(
+    kinds: argparse._SubParsersAction[argparse.ArgumentParser], name: str, carry: Carry, words: str
+) -> argparse.ArgumentParser:
+    """A command that opens the desk, is carried out, and says what is wrong with a device in one sentence."""
+    command = kinds.add_parser(name, help=words)
+    command.set_defaults(by_hand=lambda options: _carried(carry, options))
+    command.add_argument("--json", action="store_true", help="one JSON document / 输出 JSON")
+    command.add_argument("--config", type=Path, metavar="FILE", help="the box's configuration / 边缘盒配置")
+    alone = command.add_argument_group("a device that is in no configuration / 不在配置中的设备")
+    alone.add_argument("--host", metavar="HOST[:PORT]")
+    alone.add_argument("--user", default="", help="account / 用户名")
+    alone.add_argument("--password-file", type=Path, metavar="FILE", help="else it is asked for / 缺省为询问")
+    alone.add_argument(
+        "--class", dest="device_class", default="smart_camera", choices=[*map(str, DeviceClass)]
+    )
+    alone.add_argument("--rtsp-port", type=int, default=554, metavar="PORT")
+    alone.add_argument("--stream-path", metavar="PATH", help="RTSP only, no ONVIF / 无 ONVIF 的视频流路径")
+    return command
+
+
+def _carried(carry: Carry, options: argparse.Namespace) -> int:
+    with opened(options) as desk:
+        try:
+            return carry(desk, options)
+        except DeviceError as error:
+            return looking.told_error(desk, error)

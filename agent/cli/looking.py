@@ -1,0 +1,183 @@
+"""Commands that only look: list, show, probe, events, snapshot. They write nothing to a device."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from agent.cli.desk import Desk, address
+from agent.cli.trial import watch_stream
+from agent.devices.witness import Exchange, watching
+from agent.errors import DeviceError
+from agent.model import CameraEvent, Device, Evidence, Identity
+from protocol.words import RUNGS, Reason, Rung
+from runtime.files import write_atomic
+
+EXIT_OK, EXIT_TROUBLE = 0, 1
+
+RUNG_WORDS = {
+    Rung.UNREACHABLE: "不可达 unreachable",
+    Rung.REACHABLE: "可达 reachable",
+    Rung.ONVIF: "ONVIF",
+    Rung.AUTHENTICATED: "已登录 authenticated",
+    Rung.STREAMING: "有视频 streaming",
+    Rung.PICTURE_OK: "画面正常 picture ok",
+}
+_FIRST_QUESTION = "GetSystemDateAndTime"
+
+
+def list_devices(desk: Desk, _options: argparse.Namespace) -> int:
+    """The ledger: every device the box looks after."""
+    rows = [(one.id, one.gb_code, one.device_class, address(one), one.title) for one in desk.devices]
+    columns = ("编号 id", "国标编码 GB code", "类别 class", "地址 address", "名称 title")
+    empty = "台账是空的：用 devices discover 查找设备 / the ledger is empty: try devices discover"
+    desk.paper.document([_ledger_row(one) for one in desk.devices])
+    if not desk.paper.as_json:
+        desk.paper.table(columns, rows, empty=empty)
+    return EXIT_OK
+
+
+def show(desk: Desk, options: argparse.Namespace) -> int:
+    """Who a device is, as it says itself."""
+    device = desk.device(options.device)
+    with contextlib.closing(desk.room.open(device)) as adapter:
+        identity = adapter.identity()
+    desk.paper.document({**_ledger_row(device), "identity": identity})
+    if not desk.paper.as_json:
+        desk.paper.table(("项目 item", "值 value"), _identity_rows(device, identity), empty="")
+    return EXIT_OK
+
+
+def probe(desk: Desk, options: argparse.Namespace) -> int:
+    """Climb the ladder of the named devices, or of all; with ``--explain`` every exchange is shown."""
+    devices = [desk.device(name) for name in options.device] or list(desk.devices)
+    told = [_probe_one(desk, device, options) for device in devices]
+    desk.paper.document([document for document, _ in told])
+    return max((status for _, status in told), default=EXIT_OK)
+
+
+def events(desk: Desk, options: argparse.Namespace) -> int:
+    """What a device tells of its own accord, as it comes; ends after ``--seconds`` or Ctrl+C."""
+    device = desk.device(options.device)
+    ends = time.monotonic() + options.seconds
+    desk.paper.line(f"{device.id}: 正在接收事件，Ctrl+C 结束 / receiving events, Ctrl+C ends")
+    subscription = desk.room.subscribe(device)
+    try:
+        while time.monotonic() < ends:
+            for event in subscription.pull():
+                _print_event(desk, event)
+            if not options.follow:
+                break
+    except KeyboardInterrupt:
+        desk.paper.line("结束 / ended")
+    finally:
+        subscription.close()
+    return EXIT_OK
+
+
+def snapshot(desk: Desk, options: argparse.Namespace) -> int:
+    """One JPEG of a device into a file."""
+    device = desk.device(options.device)
+    with contextlib.closing(desk.room.open(device)) as adapter:
+        jpeg = adapter.snapshot()
+    path = options.output or Path(f"{device.id}.jpg")
+    write_atomic(path, jpeg)
+    digest = hashlib.sha256(jpeg).hexdigest()
+    desk.paper.document({"device": device.id, "file": path, "bytes": len(jpeg), "sha256": digest})
+    desk.paper.line(f"{path}: {len(jpeg)} 字节 bytes, sha256 {digest}")
+    return EXIT_OK
+
+
+def _probe_one(desk: Desk, device: Device, options: argparse.Namespace) -> tuple[dict[str, object], int]:
+    exchanges: list[Exchange] = []
+    with contextlib.closing(desk.room.open(device)) as adapter:
+        with watching(exchanges.append):
+            evidence = adapter.climb()
+        arrived = evidence.rung is Rung.AUTHENTICATED and evidence.reason is Reason.OK
+        if arrived and options.video and not device.is_conference:
+            trial = watch_stream(device, adapter, wait_s=options.video_s)
+            detail = "; ".join(filter(None, (evidence.detail, trial.detail)))
+            evidence = replace(evidence, rung=trial.rung, reason=trial.reason, detail=detail)
+    document: dict[str, object] = {"device": device.id, "address": address(device), "evidence": evidence}
+    if options.explain:
+        document["exchanges"] = exchanges
+    if not desk.paper.as_json:
+        _print_probe(desk, device, evidence, exchanges if options.explain else ())
+    return document, EXIT_OK if evidence.reason is Reason.OK else EXIT_TROUBLE
+
+
+def _print_probe(desk: Desk, device: Device, evidence: Evidence, exchanges: Sequence[Exchange]) -> None:
+    paper = desk.paper
+    paper.line(f"{device.id}  {address(device)}  {RUNG_WORDS[evidence.rung]}  {evidence.reason}")
+    for rung in RUNGS[1:] if exchanges else ():
+        if rung.height > device.device_class.top_rung.height:
+            break
+        mark = "√" if rung.height <= evidence.rung.height else "×"
+        paper.line(f"  {mark} {RUNG_WORDS[rung]}")
+        for exchange in _of_rung(rung, exchanges):
+            paper.line(
+                f"      {exchange.sent} → {exchange.to}"
+                f"（登录 login: {exchange.login}） {exchange.took_ms} ms: {exchange.answered}"
+            )
+        if mark == "×":
+            break
+    if evidence.clock_error_s is not None and exchanges:
+        paper.line(f"  时钟误差 clock error: {evidence.clock_error_s:+.1f} s")
+    if evidence.detail:
+        paper.line(f"  {evidence.detail}")
+
+
+def _of_rung(rung: Rung, exchanges: Sequence[Exchange]) -> Sequence[Exchange]:
+    """Which exchanges decided a rung: the clock's question the first two, everything else the log-in."""
+    first = [one for one in exchanges if one.sent == _FIRST_QUESTION]
+    if rung is Rung.ONVIF:
+        return first
+    return [one for one in exchanges if one not in first] if rung is Rung.AUTHENTICATED else ()
+
+
+def _print_event(desk: Desk, event: CameraEvent) -> None:
+    desk.paper.document(event)
+    if desk.paper.as_json:
+        return
+    state = {True: "开始 on", False: "结束 off", None: "发生 pulse"}[event.active]
+    first = "（当前状态 state） " if event.initial else ""
+    count = "" if event.count is None else f" 计数 count {event.count}"
+    desk.paper.line(f"{event.time:%H:%M:%S}  {event.topic}  {state} {first}{event.source}{count}")
+
+
+def _ledger_row(device: Device) -> dict[str, object]:
+    return {
+        "id": device.id,
+        "gb_code": device.gb_code,
+        "class": device.device_class,
+        "host": device.host,
+        "port": device.port,
+        "title": device.title,
+        "username": device.username,
+    }
+
+
+def _identity_rows(device: Device, identity: Identity) -> list[tuple[str, object]]:
+    rows: list[tuple[str, object]] = [
+        ("编号 id", device.id),
+        ("地址 address", address(device)),
+        ("厂商 vendor", identity.vendor),
+        ("型号 model", identity.model),
+        ("固件 firmware", identity.firmware),
+        ("序列号 serial", identity.serial),
+        ("MAC", identity.mac_address),
+        ("端点引用 endpoint reference", identity.endpoint_reference),
+    ]
+    return rows + [("码流 profile", str(profile)) for profile in identity.profiles]
+
+
+def told_error(desk: Desk, error: DeviceError) -> int:
+    """What went wrong with a device: one sentence, or one JSON document."""
+    desk.paper.document({"device": error.device, "kind": error.kind, "detail": error.detail})
+    desk.paper.line(f"{error.device}: {error.detail}")
+    return EXIT_TROUBLE

@@ -1,0 +1,94 @@
+"""How answers look: tables and sentences for people, one JSON document for scripts.
+
+Law: with ``--json`` standard output holds exactly one JSON document (with ``--follow`` one a line), and what
+is not the answer goes to standard error.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import is_dataclass
+from datetime import datetime
+from enum import Enum
+from pathlib import Path
+from typing import TextIO
+
+from rich.console import Console
+from rich.table import Table
+
+from agent.model import Secret
+
+
+class Paper:
+    """Where answers are written."""
+
+    def __init__(self, *, as_json: bool, out: TextIO | None = None, err: TextIO | None = None) -> None:
+        self.as_json = as_json
+        self._out = out or sys.stdout
+        self._err = err or sys.stderr
+
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str) -> None:
+        """Rows under ``columns`` ("地址 address"); ``empty`` is the sentence when there are none."""
+        if not rows:
+            self.line(empty)
+            return
+        table = Table(box=None, pad_edge=False, show_edge=False)
+        for column in columns:
+            table.add_column(column, overflow="fold")
+        for row in rows:
+            table.add_row(*(_cell(value) for value in row))
+        self._console().print(table)
+
+    def line(self, text: str) -> None:
+        """One sentence for people; on standard error when the answer is JSON."""
+        print(text, file=self._err if self.as_json else self._out, flush=True)
+
+    def document(self, value: object) -> None:
+        """The answer for scripts; nothing without ``--json``."""
+        if self.as_json:
+            print(json.dumps(_plain(value), ensure_ascii=False), file=self._out, flush=True)
+
+    def _console(self) -> Console:
+        out = self._err if self.as_json else self._out
+        # A file or a pipe has no width: lines are then as long as they are.
+        width = None if out.isatty() else 10_000
+        return Console(file=out, width=width, highlight=False, markup=False, emoji=False, soft_wrap=False)
+
+
+def _cell(value: object) -> str:
+    if value is None or value == "":
+        return "-"
+    if isinstance(value, bool):
+        return "是 yes" if value else "否 no"
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, tuple):
+        return ", ".join(str(each) for each in value)
+    return str(value)
+
+
+def _plain(value: object) -> object:
+    """The value as JSON holds it; secrets stay masked."""
+    if isinstance(value, Secret):
+        return str(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return {name: _plain(each) for name, each in _fields(value).items()}
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {str(name): _plain(each) for name, each in value.items()}
+    if isinstance(value, str | int | float) or value is None:
+        return value
+    if isinstance(value, Iterable):
+        return [_plain(each) for each in value]
+    return str(value)
+
+
+def _fields(value: object) -> Mapping[str, object]:
+    return {name: getattr(value, name) for name in value.__dataclass_fields__}  # type: ignore[attr-defined]

@@ -1,0 +1,135 @@
+"""The device's network: host name and protocol ports, written; addresses, gateway and name servers, shown.
+
+Law: the port by which the box itself speaks to the device is never closed or moved from here: nobody could
+undo it. Addresses are the site's plan and are changed on the device, in front of the installer.
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+
+from lxml import etree
+
+from agent.devices import sentences
+from agent.devices.settings.change import SettingsAspect
+from agent.devices.settings.surface import named, renamed
+from agent.devices.soap import below, child, child_text, local_name
+from agent.errors import DeviceError, DeviceTrouble
+from agent.management import Allowed, Change, Settings, Value
+
+_SHOWN = Allowed(writable=False)
+_PORT = Allowed(low=1, high=65_535)
+
+
+class NetworkAspect(SettingsAspect):
+    """``hostname``, ``http.enabled``, ``http.port``, ``https.…``, ``rtsp.…``; the rest can only be read."""
+
+    name = "network"
+    _protocols: tuple[etree._Element, ...] = ()
+
+    def _look(self) -> dict[str, Value]:
+        found: dict[str, Value] = {}
+        host = self._asked("GetHostname", "HostnameInformation")
+        if host is not None:
+            found["hostname"] = child_text(host, "Name")
+            found["hostname_from_dhcp"] = child_text(host, "FromDHCP") in ("true", "1")
+        found |= self._look_at_protocols()
+        interface = self._asked("GetNetworkInterfaces", "NetworkInterfaces")
+        if interface is not None:
+            found |= _addresses(interface)
+        dns = self._asked("GetDNS", "DNSInformation")
+        if dns is not None:
+            found["dns.servers"] = tuple(
+                text for entry in below(dns) if (text := child_text(entry, "IPv4Address"))
+            )
+        gateway = self._asked("GetNetworkDefaultGateway", "NetworkGateway")
+        if gateway is not None:
+            found["gateway"] = child_text(gateway, "IPv4Address")
+        if not found:
+            where = self._surface.where
+            detail = sentences.not_supported(where, "GetNetworkInterfaces")
+            raise self._surface.error(DeviceTrouble.NOT_SUPPORTED, detail)
+        return found
+
+    def _look_at_protocols(self) -> dict[str, Value]:
+        try:
+            answer = self._surface.ask("devicemgmt", "GetNetworkProtocols", optional=True)
+        except DeviceError as error:
+            if error.kind is not DeviceTrouble.NOT_SUPPORTED:
+                raise
+            return {}
+        self._protocols = tuple(deepcopy(node) for node in answer if local_name(node) == "NetworkProtocols")
+        found: dict[str, Value] = {}
+        for node in self._protocols:
+            name, port = child_text(node, "Name").lower(), child_text(node, "Port")
+            if name in ("http", "https", "rtsp") and port.isdecimal():
+                found[f"{name}.enabled"] = child_text(node, "Enabled") in ("true", "1")
+                found[f"{name}.port"] = int(port)
+        return found
+
+    def _asked(self, operation: str, part: str) -> etree._Element | None:
+        try:
+            return child(self._surface.ask("devicemgmt", operation, optional=True), part)
+        except DeviceError as error:
+            if error.kind is not DeviceTrouble.NOT_SUPPORTED:
+                raise
+            return None
+
+    def _bounds(self) -> dict[str, Allowed]:
+        shown = ("hostname_from_dhcp", "mac", "address", "prefix", "dhcp", "dns.servers", "gateway")
+        ports = ("http.port", "https.port", "rtsp.port")
+        return dict.fromkeys(shown, _SHOWN) | dict.fromkeys(ports, _PORT)
+
+    def write(self, wanted: Settings, *, dry_run: bool = False) -> Change:
+        ours = self._ours(wanted)
+        if ours:
+            detail = sentences.own_port(self._surface.where, ours)
+            raise self._surface.error(DeviceTrouble.BAD_VALUE, detail)
+        return super().write(wanted, dry_run=dry_run)
+
+    def _ours(self, wanted: Settings) -> str:
+        """The setting that would cut the box off; "" when there is none."""
+        present = self.read() if any(name.endswith((".port", ".enabled")) for name in wanted) else {}
+        using = {self._surface.device.port, self._surface.device.rtsp_port}
+        for name, value in wanted.items():
+            protocol, _, item = name.partition(".")
+            uses = present.get(f"{protocol}.port") in using
+            if uses and (
+                (item == "enabled" and value is False) or (item == "port" and value != present.get(name))
+            ):
+                return name
+        return ""
+
+    def _send(self, changed: Settings) -> None:
+        if "hostname" in changed:
+            self._surface.ask(
+                "devicemgmt", "SetHostname", named("devicemgmt", "Name", str(changed["hostname"]))
+            )
+        if any(name.partition(".")[0] in ("http", "https", "rtsp") for name in changed):
+            written = [_protocol(deepcopy(node), changed) for node in self._protocols]
+            self._surface.ask("devicemgmt", "SetNetworkProtocols", *written)
+
+
+def _addresses(interface: etree._Element) -> dict[str, Value]:
+    config = child(interface, "IPv4", "Config")
+    given = next(
+        (node for tag in ("FromDHCP", "Manual", "LinkLocal") if (node := child(config, tag)) is not None),
+        None,
+    )
+    prefix = child_text(given, "PrefixLength")
+    return {
+        "mac": child_text(interface, "Info", "HwAddress"),
+        "address": child_text(given, "Address"),
+        "prefix": int(prefix) if prefix.isdecimal() else 0,
+        "dhcp": child_text(config, "DHCP") in ("true", "1"),
+    }
+
+
+def _protocol(node: etree._Element, changed: Settings) -> etree._Element:
+    name = child_text(node, "Name").lower()
+    enabled, port = child(node, "Enabled"), child(node, "Port")
+    if enabled is not None and f"{name}.enabled" in changed:
+        enabled.text = "true" if changed[f"{name}.enabled"] else "false"
+    if port is not None and f"{name}.port" in changed:
+        port.text = str(changed[f"{name}.port"])
+    return renamed(node, "devicemgmt", "NetworkProtocols")
