@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 from collections.abc import Mapping
 
 from agent.cli.desk import Desk
@@ -15,20 +16,14 @@ EXIT_OK = 0
 def get(desk: Desk, options: argparse.Namespace) -> int:
     """The settings of one aspect, or of all a device has."""
     device = desk.device(options.device)
-    aspects = desk.room.settings(device)
-    chosen = [_aspect(aspects, options.aspect)] if options.aspect else list(aspects.values())
     document: dict[str, Settings] = {}
     rows: list[tuple[object, ...]] = []
-    for aspect in chosen:
-        try:
-            settings = aspect.read()
-        except DeviceError as error:
-            if error.kind is not DeviceTrouble.NOT_SUPPORTED or options.aspect:
-                raise
-            continue
-        document[aspect.name] = settings
-        allowed = aspect.allowed() if options.aspect else {}
-        rows += [(aspect.name, name, value, allowed.get(name, "")) for name, value in settings.items()]
+    with contextlib.closing(desk.room.settings(device)) as aspects:
+        for aspect in [_aspect(aspects, options.aspect)] if options.aspect else aspects.values():
+            settings = _read(aspect, required=bool(options.aspect))
+            allowed = aspect.allowed() if options.aspect else {}
+            document |= {aspect.name: settings} if settings else {}
+            rows += [(aspect.name, name, value, allowed.get(name, "")) for name, value in settings.items()]
     desk.paper.document({"device": device.id, "settings": document})
     if not desk.paper.as_json:
         columns = ("方面 aspect", "设置 setting", "值 value", "允许 allowed")
@@ -40,9 +35,10 @@ def get(desk: Desk, options: argparse.Namespace) -> int:
 def put(desk: Desk, options: argparse.Namespace) -> int:
     """Make the named settings so; shows before and after, ``--dry-run`` sends nothing."""
     device = desk.device(options.device)
-    aspect = _aspect(desk.room.settings(device), options.aspect)
-    wanted = _wanted(options.setting, aspect.read())
-    change = aspect.write(wanted, dry_run=options.dry_run)
+    with contextlib.closing(desk.room.settings(device)) as aspects:
+        aspect = _aspect(aspects, options.aspect)
+        wanted = _wanted(options.setting, aspect.read())
+        change = aspect.write(wanted, dry_run=options.dry_run)
     desk.paper.document({"device": device.id, "change": change})
     if not desk.paper.as_json:
         _print_change(desk, change)
@@ -60,6 +56,16 @@ def _print_change(desk: Desk, change: Change) -> None:
         desk.paper.line("预演：没有发送任何修改 / dry run: nothing was sent")
     else:
         desk.paper.line("已写入并读回核对 / written, read back and compared")
+
+
+def _read(aspect: Aspect, *, required: bool) -> Settings:
+    """The settings; none for an aspect the device does not have, unless that one was asked for."""
+    try:
+        return aspect.read()
+    except DeviceError as error:
+        if error.kind is not DeviceTrouble.NOT_SUPPORTED or required:
+            raise
+        return {}
 
 
 def _aspect(aspects: Mapping[str, Aspect], name: str) -> Aspect:

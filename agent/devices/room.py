@@ -15,11 +15,10 @@ from agent.devices.events import NoEvents, PullPoint
 from agent.devices.limits import Limits
 from agent.devices.notifications import Tally
 from agent.devices.rtsp import RtspAdapter
-from agent.devices.settings import aspects_of
+from agent.devices.settings import DeviceSettings
 from agent.devices.sip import ConferenceAdapter
 from agent.devices.wsdl import shared_services
 from agent.errors import DeviceError, DeviceTrouble
-from agent.management import Aspect
 from agent.model import Device, Identity
 from agent.ports import DeviceAdapter, EventSubscription, Found
 
@@ -55,12 +54,12 @@ class OnvifRoom:
             device, self._account(device), self._services, limits=self._limits, tally=self._tally
         )
 
-    def settings(self, device: Device) -> Mapping[str, Aspect]:
+    def settings(self, device: Device) -> DeviceSettings:
         """What can be set on a device, by aspect. Raises DeviceError NOT_SUPPORTED for one without ONVIF."""
         if device.is_conference or device.stream_path is not None:
             detail = sentences.not_supported(device.host, "ONVIF")
             raise DeviceError(DeviceTrouble.NOT_SUPPORTED, device.id, detail)
-        return aspects_of(device, self._account(device), self._services, limits=self._limits)
+        return DeviceSettings(device, self._account(device), self._services, limits=self._limits)
 
     def discover(self, subnets: Iterable[str]) -> Sequence[Found]:
         """Devices that answer WS-Discovery. Raises ValueError for what is no IPv4 subnet."""

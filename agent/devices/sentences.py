@@ -260,10 +260,8 @@ def outside(name: str, value: object, allowed: str) -> str:
 
 def bad_values(where: str, problems: Sequence[str], there: Sequence[str]) -> str:
     listed = "; ".join(problems[:10])
-    return both(
-        f"{where} 未发送任何修改：{listed}；可设置：{', '.join(there[:60])}",
-        f"{where}: nothing was sent, see above; there are: {', '.join(there[:60])}",
-    )
+    known = f"；可设置 there are: {', '.join(there[:60])}" if there else ""
+    return f"{where} 未发送任何修改 nothing was sent: {listed}{known}"
 
 
 def kept_instead(name: str, wanted: object, found: object) -> str:

@@ -4,7 +4,7 @@ Law: see ``agent.management``. Everything is written as a changed copy of the ve
 that what we do not know of a make comes back to it untouched.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from agent.devices.account import Account
 from agent.devices.limits import Limits
@@ -18,13 +18,29 @@ from agent.devices.wsdl import Services
 from agent.management import Aspect
 from agent.model import Device
 
-__all__ = ["aspects_of"]
+__all__ = ["DeviceSettings"]
+
+_OTHERS = (NetworkAspect, EncoderAspect, ImagingAspect, OsdAspect)
 
 
-def aspects_of(
-    device: Device, account: Account, services: Services, *, limits: Limits
-) -> Mapping[str, Aspect]:
-    """The aspects of an ONVIF device by name; nothing is sent before one is used."""
-    surface = Surface(device, account, services, limits=limits)
-    aspects = (TimeAspect, NetworkAspect, EncoderAspect, ImagingAspect, OsdAspect)
-    return {aspect.name: aspect(surface) for aspect in aspects}
+class DeviceSettings(Mapping[str, Aspect]):
+    """The aspects of one ONVIF device by name; nothing is sent before one is used. Close it after use."""
+
+    def __init__(self, device: Device, account: Account, services: Services, *, limits: Limits) -> None:
+        self._surface = Surface(device, account, services, limits=limits)
+        self.time = TimeAspect(self._surface)
+        rest = (each(self._surface) for each in _OTHERS)
+        self._aspects: dict[str, Aspect] = {aspect.name: aspect for aspect in (self.time, *rest)}
+
+    def __getitem__(self, name: str) -> Aspect:
+        return self._aspects[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._aspects)
+
+    def __len__(self) -> int:
+        return len(self._aspects)
+
+    def close(self) -> None:
+        """Drop the connection; idempotent."""
+        self._surface.close()

@@ -107,7 +107,8 @@ class SettingsAspect(ABC):
             if (problem := _problem(name, value, before.get(name), bounds.get(name)))
         ]
         if problems:
-            detail = sentences.bad_values(self._surface.where, problems, sorted(before))
+            unknown = any(name not in before for name in wanted)
+            detail = sentences.bad_values(self._surface.where, problems, sorted(before) if unknown else ())
             raise self._surface.error(DeviceTrouble.BAD_VALUE, detail)
 
     def _looked_again(self) -> dict[str, Value]:

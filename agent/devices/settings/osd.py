@@ -46,11 +46,13 @@ class OsdAspect(SettingsAspect):
     _service = "media"
     _free: str | None = None
     _numbers: dict[str, str]
+    _offered: set[str]
+    """Names under which a free place was shown: it moves as texts come and go."""
 
     def _look(self) -> dict[str, Value]:
         nodes = self._asked()
         if not hasattr(self, "_numbers"):
-            self._numbers = {}
+            self._numbers, self._offered = {}, set()
         self._held = tuple(self._named(node) for node in nodes[:_MOST] if _is_text(node))
         found: dict[str, Value] = {}
         for held in self._held:
@@ -61,6 +63,7 @@ class OsdAspect(SettingsAspect):
         self._free = next((str(n) for n in range(1, _MOST) if str(n) not in used), None)
         if self._free is not None:
             found[f"{self._free}.text"] = ""
+            self._offered.add(f"{self._free}.text")
         return found
 
     def _asked(self) -> list[etree._Element]:
@@ -109,6 +112,9 @@ class OsdAspect(SettingsAspect):
             if sizes is not None:
                 found[f"{held.role}.font_size"] = sizes
         return found
+
+    def _may_follow(self, name: str, changed: Settings) -> bool:
+        return name in self._offered or super()._may_follow(name, changed)
 
     def _send(self, changed: Settings) -> None:
         for held in self._held:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import pytest
 
 from agent.devices import OnvifRoom
-from agent.devices.settings.time import TimeAspect
+from agent.devices.settings import DeviceSettings
 from agent.errors import DeviceError, DeviceTrouble
 from agent.management import Aspect, Value
 from protocol.words import DeviceClass
@@ -17,7 +18,7 @@ from tests.support.virtual_county import RunningCounty, entry, running
 
 MAKES = ("plain", "hik-like", "dahua-like", "axis-like", "reolink-like", "bosch-like", "tapo-like")
 PASSWORD = "pass-word-1"
-WRITES = {
+WRITES: Mapping[str, Mapping[str, Value]] = {
     "encoder": {"sub.fps": 5},
     "imaging": {"brightness": 61},
     "osd": {"1.text": "村口东"},
@@ -27,14 +28,12 @@ WRITES = {
 
 
 @contextmanager
-def camera(**more: object) -> Iterator[tuple[RunningCounty, Mapping[str, Aspect]]]:
-    with running(entry("cam", **more)) as county:
-        yield county, aspects(county)
+def camera(**more: object) -> Iterator[tuple[RunningCounty, DeviceSettings]]:
+    with running(entry("cam", **more)) as county, contextlib.closing(aspects(county)) as settings:
+        yield county, settings
 
 
-def aspects(
-    county: RunningCounty, device_class: DeviceClass = DeviceClass.SMART_CAMERA
-) -> Mapping[str, Aspect]:
+def aspects(county: RunningCounty, device_class: DeviceClass = DeviceClass.SMART_CAMERA) -> DeviceSettings:
     device = county.device()
     row = a_device(device.ip, device.http_port, password=PASSWORD, device_class=device_class)
     return OnvifRoom(limits=QUICK).settings(row)
@@ -158,16 +157,14 @@ def test_a_manual_clock_keeps_its_time_when_the_zone_is_written() -> None:
 def test_the_box_sets_a_manual_clock() -> None:
     with camera() as (county, settings):
         county.switch(clock_offset_s=-500)
-        time = settings["time"]
-        assert isinstance(time, TimeAspect)
+        time = settings.time
         assert abs(time.synchronise()) <= 2.0
         assert abs(county.device().clock.offset_s) < 2.0
 
 
 def test_a_clock_that_follows_ntp_is_not_set_by_hand() -> None:
     with camera() as (_county, settings):
-        time = settings["time"]
-        assert isinstance(time, TimeAspect)
+        time = settings.time
         time.write({"mode": "NTP", "ntp.servers": ("10.1.1.1",)})
         with refused(DeviceTrouble.BAD_VALUE, "NTP"):
             time.synchronise()
@@ -182,8 +179,10 @@ def test_a_zone_of_junk_is_shown_as_it_is(zone: str) -> None:
 
 @pytest.mark.parametrize("aspect", WRITES)
 def test_an_integrated_device_is_sent_no_write(aspect: str) -> None:
-    with camera() as (county, _):
-        settings = aspects(county, DeviceClass.INTEGRATED)
+    with (
+        running(entry("cam")) as county,
+        contextlib.closing(aspects(county, DeviceClass.INTEGRATED)) as settings,
+    ):
         assert settings[aspect].read()
         asked = county.device().counters["requests"]
         with refused(DeviceTrouble.READ_ONLY, ""):
