@@ -17,6 +17,7 @@ from simulator.device.identity import Identity, invented
 from simulator.device.imaging import LEVELS, factory_optics
 from simulator.device.kinds import ABILITIES, Abilities, Kind
 from simulator.device.ledger import Ledger
+from simulator.device.network import factory_protocols
 from simulator.device.personality import PERSONALITIES, AuthMode
 from simulator.device.ports import MovingPicture
 from simulator.device.ptz import Head
@@ -75,6 +76,11 @@ class Device:
         self.time_zone = self.personality.time_zone
         self.ntp_servers: tuple[str, ...] = ()
         self.hostname = name
+        self.protocols = factory_protocols(http_port or 80)
+        self.attachment: bytes | None = None
+        """What the present answer carries beside its envelope (MTOM)."""
+        self.received = b""
+        """What the present request carried beside its envelope."""
         self.faults = FaultSwitches()
         self.ledger = Ledger()
         self.counters: Counter[str] = Counter()
@@ -132,6 +138,34 @@ class Device:
         self.users.credentials_refused = self.faults.wrong_password
         self.ledger.faults(self.faults.active())
         self.on_faults_changed()
+
+    def kept(self) -> dict[str, object]:
+        """What a backup holds."""
+        return {
+            "hostname": self.hostname,
+            "ntp_servers": list(self.ntp_servers),
+            "imaging": dict(self.imaging),
+        }
+
+    def put_back(self, kept: Mapping[str, Any]) -> None:
+        """What a restore changes."""
+        self.hostname = str(kept.get("hostname", self.hostname))
+        self.ntp_servers = tuple(str(server) for server in kept.get("ntp_servers", ()))
+        self.imaging.update({name: float(value) for name, value in kept.get("imaging", {}).items()})
+
+    def take_firmware(self, version: str) -> None:
+        """Another firmware; all settings stay (ONVIF Core 8.8.2)."""
+        self.identity = replace(self.identity, firmware=version)
+
+    def reset(self, *, hard: bool) -> None:
+        """Settings as from the factory; ``hard`` takes the accounts beside the administrator too."""
+        self.hostname, self.ntp_servers, self.time_mode = self.name, (), "Manual"
+        self.imaging, self.optics = dict.fromkeys(LEVELS, 50.0), factory_optics()
+        self.ir_cut_filter, self.overlays = "AUTO", overlays.factory()
+        self.encoders = {one.token: encoders.initial(one, codec="H264") for one in self.profiles}
+        if hard:
+            for account in self.users.all()[1:]:
+                self.users.delete(account.username)
 
     def repair_clock(self) -> None:
         """The clock was set right over ONVIF: the fault is over."""

@@ -116,6 +116,10 @@ class Personality:
     snapshot_credentials: bool = False  # GetSnapshotUri carries name and password
     snapshot_basic: bool = False  # snapshots are fetched with HTTP Basic, else with Digest
     max_presets: int = 255
+    system_uris: bool = True  # GetSystemUris, StartSystemRestore
+    http_upgrade: bool = True  # StartFirmwareUpgrade
+    mtom: bool = False  # the deprecated operations with attachments
+    mtom_boundary: str = "MIMEBoundary-a1"
 
 
 _OPEN_BY_SPECIFICATION = frozenset(
@@ -243,6 +247,8 @@ PERSONALITIES: dict[str, Personality] = {
         motion=(_CELL_MOTION,),
         time_zone="CST+8:00:00",
         snapshot_credentials=True,
+        system_uris=False,
+        http_upgrade=False,
     ),
     "bosch-like": Personality(
         manufacturer="Bosch",
@@ -323,6 +329,10 @@ PERSONALITIES: dict[str, Personality] = {
         motion=(_CELL_MOTION,),
         vendor_topics=("tnshik", "http://www.hikvision.com/2011/event/topics"),
         time_zone="CST+0:00:00",
+        system_uris=False,
+        http_upgrade=False,
+        mtom=True,
+        mtom_boundary="--http://tempuri@onvif.org/getsystembackup",
     ),
     "onvif-srvd-like": Personality(
         manufacturer="ONVIF_IPNC",

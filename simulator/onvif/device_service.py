@@ -132,7 +132,7 @@ def get_services(device: Device, _request: SoapRequest) -> Xml:
     )
 
 
-def get_service_capabilities(_device: Device, _request: SoapRequest) -> Xml:
+def get_service_capabilities(device: Device, _request: SoapRequest) -> Xml:
     """What the device service can do."""
     return node(
         "tds:GetServiceCapabilitiesResponse",
@@ -146,7 +146,14 @@ def get_service_capabilities(_device: Device, _request: SoapRequest) -> Xml:
                 MaxUserNameLength=32,
                 MaxPasswordLength=16,
             ),
-            node("tds:System", DiscoveryResolve=True, DiscoveryBye=True, FirmwareUpgrade=False),
+            node(
+                "tds:System",
+                DiscoveryResolve=True,
+                DiscoveryBye=True,
+                FirmwareUpgrade=device.personality.mtom,
+                HttpFirmwareUpgrade=device.personality.http_upgrade,
+                HttpSystemBackup=device.personality.system_uris,
+            ),
         ),
     )
 
@@ -177,9 +184,9 @@ def _capabilities(device: Device) -> dict[str, Xml]:
                 node("tt:DiscoveryResolve", True),
                 node("tt:DiscoveryBye", True),
                 node("tt:RemoteDiscovery", False),
-                node("tt:SystemBackup", False),
-                node("tt:SystemLogging", False),
-                node("tt:FirmwareUpgrade", False),
+                node("tt:SystemBackup", device.personality.mtom),
+                node("tt:SystemLogging", True),
+                node("tt:FirmwareUpgrade", device.personality.mtom),
                 node("tt:SupportedVersions", node("tt:Major", 2), node("tt:Minor", 42)),
             ),
         ),
@@ -307,18 +314,6 @@ def set_ntp(device: Device, request: SoapRequest) -> Xml:
     return node("tds:SetNTPResponse")
 
 
-def get_users(device: Device, _request: SoapRequest) -> Xml:
-    """The one account, without its password."""
-    return node(
-        "tds:GetUsersResponse",
-        node(
-            "tds:User",
-            node("tt:Username", device.users.username),
-            node("tt:UserLevel", "Administrator"),
-        ),
-    )
-
-
 def system_reboot(device: Device, _request: SoapRequest) -> Xml:
     """Answer first, then go down."""
     device.on_reboot()
@@ -337,6 +332,5 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     (TDS, "GetHostname"): get_hostname,
     (TDS, "GetNTP"): get_ntp,
     (TDS, "SetNTP"): set_ntp,
-    (TDS, "GetUsers"): get_users,
     (TDS, "SystemReboot"): system_reboot,
 }

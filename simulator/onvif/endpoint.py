@@ -14,7 +14,20 @@ from aiohttp import web
 from simulator.device.device import Device
 from simulator.device.personality import AuthMode, NotSupported
 from simulator.device.users import Refusal
-from simulator.onvif import device_service, encoding, events, hostile, imaging, media, osd, ptz
+from simulator.onvif import (
+    accounts,
+    attachments,
+    device_service,
+    encoding,
+    events,
+    hostile,
+    imaging,
+    maintenance,
+    media,
+    network,
+    osd,
+    ptz,
+)
 from simulator.onvif.auth import HttpDigest, UsernameTokens, basic_refusal
 from simulator.onvif.operation import Operation
 from simulator.onvif.soap import (
@@ -34,6 +47,9 @@ from simulator.video.model import ProfileSpec
 MAX_REQUEST_BYTES = 1_000_000
 OPERATIONS: Mapping[tuple[str, str], Operation] = {
     **device_service.OPERATIONS,
+    **accounts.OPERATIONS,
+    **network.OPERATIONS,
+    **maintenance.OPERATIONS,
     **media.OPERATIONS,
     **encoding.OPERATIONS,
     **osd.OPERATIONS,
@@ -41,6 +57,9 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     **imaging.OPERATIONS,
     **ptz.OPERATIONS,
 }
+_NOT_ALLOWED = SoapFault(
+    "Sender", "ter:NotAuthorized", reason="Sender not authorized", detail="The user level does not permit it"
+)
 _REALM = {AuthMode.BOTH: "IP Camera", AuthMode.DIGEST: "IP Camera", AuthMode.WSSE: "Login to device"}
 _CONTENT_TYPE = {SOAP_12: "application/soap+xml", SOAP_11: "text/xml"}
 
@@ -98,8 +117,13 @@ class Endpoint:
             payload += await request.content.read(MAX_REQUEST_BYTES + 1 - len(payload))
         if device.faults.slow_ms:
             await asyncio.sleep(device.faults.slow_ms / 1000)
-        if request.method == "GET":
-            response: web.StreamResponse = self._snapshot(request)
+        if request.path in maintenance.DOWNLOADS and request.method == "GET":
+            response: web.StreamResponse = self._downloaded(request)
+            operation = f"GET {request.path}"
+        elif request.path in maintenance.UPLOADS and request.method == "POST":
+            response, operation = self._uploaded(request, payload), f"POST {request.path}"
+        elif request.method == "GET":
+            response = self._snapshot(request)
             operation = "GET snapshot"
         elif request.method == "POST" and self._serves(request.path):
             response, operation = await self._soap(request, payload)
@@ -117,6 +141,9 @@ class Endpoint:
         replaced = await hostile.instead(self._device.faults, request)
         if replaced is not None:
             return replaced, "replaced by a fault"
+        payload, self._device.received = attachments.taken_apart(
+            payload, request.headers.get("Content-Type", "")
+        )
         try:
             soap = parse(payload, path=request.path)
         except NotSoap as error:
@@ -125,12 +152,21 @@ class Endpoint:
         refusal = self._refusal(request, soap)
         if refusal is not None:
             return self._refuse(refusal, soap), soap.operation
+        if self._device.auth is not AuthMode.NONE and accounts.forbidden(self._device, soap):
+            return self._fault(_NOT_ALLOWED, soap), soap.operation
         return await self._perform(request, soap), soap.operation
 
     async def _perform(self, request: web.BaseRequest, soap: SoapRequest) -> web.StreamResponse:
+        faults, is_write = self._device.faults, accounts.is_write(soap.operation)
         try:
+            if is_write and faults.drop_before_write:
+                raise events.ConnectionDropped
             answer = self._operation(soap)(self._device, soap)
             content = await answer if inspect.isawaitable(answer) else answer
+            if is_write and faults.drop_after_write:
+                raise events.ConnectionDropped
+        except maintenance.NotHere:
+            return self._not_here(soap)
         except SoapFault as fault:
             return self._fault(fault, soap)
         except events.EmptyAnswer as empty:
@@ -140,7 +176,19 @@ class Endpoint:
                 request.transport.abort()
             return web.Response(status=500)
         payload = self._writer.envelope(content, version=soap.version, header=events.answer_header(soap))
+        attached, self._device.attachment = self._device.attachment, None
+        if attached is not None:
+            boundary = self._device.personality.mtom_boundary
+            body, content_type = attachments.put_together(payload, attached, boundary)
+            return web.Response(body=body, headers=[("Content-Type", content_type)])
         return self._response(payload, soap.version, status=200)
+
+    def _not_here(self, soap: SoapRequest) -> web.StreamResponse:
+        try:
+            content = _not_supported(self._device, soap)
+        except SoapFault as fault:
+            return self._fault(fault, soap)
+        return self._response(self._writer.envelope(content, version=soap.version), soap.version, status=200)
 
     def _operation(self, soap: SoapRequest) -> Operation:
         personality = self._device.personality
@@ -207,6 +255,27 @@ class Endpoint:
         stale = refusal in (Refusal.STALE, Refusal.REPLAYED)
         return [("WWW-Authenticate", value) for value in self._digest.challenges(stale=stale)]
 
+    def _downloaded(self, request: web.BaseRequest) -> web.Response:
+        refusal = self._snapshot_refusal(request)
+        if refusal is not None or not self._device.personality.system_uris:
+            return self._unauthorized(refusal) if refusal else web.Response(status=404, text="Not Found")
+        body = maintenance.DOWNLOADS[request.path](self._device)
+        return web.Response(body=body, content_type="application/octet-stream")
+
+    def _uploaded(self, request: web.BaseRequest, payload: bytes) -> web.Response:
+        """415 for an image that is none of this device's, as ONVIF Core 8.8.3 says."""
+        refusal = self._snapshot_refusal(request)
+        if refusal is not None:
+            return self._unauthorized(refusal)
+        taken = maintenance.UPLOADS[request.path](self._device, payload)
+        return web.Response(status=200 if taken else 415)
+
+    def _unauthorized(self, refusal: Refusal) -> web.Response:
+        self._device.counters[f"auth_{refusal}"] += 1
+        basic = [("WWW-Authenticate", 'Basic realm="IP Camera"')]
+        headers = basic if self._device.personality.snapshot_basic else self._challenges(refusal)
+        return web.Response(status=401, text="Unauthorized", headers=headers)
+
     def _snapshot(self, request: web.BaseRequest) -> web.Response:
         device = self._device
         profile = self._snapshot_profile(request.path)
@@ -214,10 +283,7 @@ class Endpoint:
             return web.Response(status=404, text="Not Found")
         refusal = self._snapshot_refusal(request)
         if refusal is not None:
-            device.counters[f"auth_{refusal}"] += 1
-            basic = [("WWW-Authenticate", 'Basic realm="IP Camera"')]
-            headers = basic if device.personality.snapshot_basic else self._challenges(refusal)
-            return web.Response(status=401, text="Unauthorized", headers=headers)
+            return self._unauthorized(refusal)
         device.counters["snapshots"] += 1
         return web.Response(body=device.picture.snapshot(profile.token), content_type="image/jpeg")
 
