@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from agent.model import CameraEvent, Device, Evidence, Finding, Frame, Identity, Image, StreamState
+from agent.model import (
+    CameraEvent,
+    Device,
+    Evidence,
+    Finding,
+    Frame,
+    Identity,
+    Image,
+    Secret,
+    StreamState,
+)
 from protocol.messages import Frozen
 
 
@@ -244,6 +254,27 @@ class Notebook(Protocol):
     def strike(self, subject: str, topic: str) -> None:
         """Forget a document; no effect when there is none."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A log-in. ``pending`` is the password a change has begun to set and not yet confirmed."""
+
+    username: str
+    password: Secret
+    pending: Secret | None = None
+
+
+class Vault(Protocol):
+    """Sealed log-ins by ledger id. Every write is durable when it returns."""
+
+    def find(self, device: str) -> Credentials | None: ...
+
+    def keep(self, device: str, credentials: Credentials) -> None: ...
+
+    def promote(self, device: str) -> None: ...
+
+    def drop_pending(self, device: str) -> None: ...
 
 
 class Stills(Protocol):

@@ -30,6 +30,12 @@ class Limits:
     """Asked termination time of a pull point, sent in seconds: some devices misread minutes."""
     refused_pause_s: float = 600.0
     """After a refused password the account is left alone so long: accounts lock after 5 to 7 tries."""
+    upload_s: float = 600.0
+    """A firmware image of 40 MB to a camera that writes flash at 100 kB/s."""
+    attachment_bytes: int = 64 * MIB
+    """Backups and logs that come inside an answer."""
+    away_s: float = 300.0
+    """How long a device may be away over a restart or a firmware: domes take up to four minutes."""
     unsubscribe_s: float = 2.0
     sip_s: float = 2.0
     listen_s: float = 3.0

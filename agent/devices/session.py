@@ -11,10 +11,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import BinaryIO
 
 from lxml import etree
 
-from agent.devices import quirks, sentences, soap
+from agent.devices import attachments, quirks, sentences, soap
 from agent.devices.account import Account, Mode
 from agent.devices.address import Endpoint, device_service
 from agent.devices.digest import Challenge, digest_challenge, offers_basic
@@ -47,6 +48,8 @@ class Question:
     optional: bool = False
     """Its refusal says nothing about the password: some devices refuse what they do not have."""
     repeatable: bool = True
+    cap_bytes: int | None = None
+    """More than an answer may usually have: for those that carry a file (MTOM)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +138,12 @@ class Session:
         """Ask in plain SOAP; the answer's body has content and is no fault. Raises DeviceError."""
         return self._judged(question, self._exchanged(question))
 
+    def ask_for_file(self, question: Question) -> tuple[Opened, bytes]:
+        """As ``ask``, with the first attachment of the answer, "" when it has none. Raises DeviceError."""
+        reply = self._exchanged(question)
+        opened = self._judged(question, reply)
+        return opened, attachments.attached(reply.answer.body, reply.answer.header("content-type"))
+
     def faulty(self, question: Question) -> Opened:
         """As ``ask``, but a fault that is not about the log-in is returned to the asker."""
         reply = self._exchanged(question)
@@ -184,6 +193,57 @@ class Session:
         if answer.status == 401:
             raise self._refused("")
         self.account.accepted()
+        return answer
+
+    def upload(self, operation: str, endpoint: Endpoint, file: BinaryIO, *, size_bytes: int) -> Answer:
+        """POST a file to an address the device gave for ``operation``; repeated once with the log-in it asks.
+
+        Raises DeviceError; READ_ONLY before anything is sent where the class of the device forbids writes.
+        """
+        self._require_allowed(operation)
+        self._require_rested()
+        answer = self._uploaded(
+            operation, endpoint, file, size_bytes, authorization=self._known_way(endpoint)
+        )
+        if answer.status != 401:
+            return answer
+        self._require_credentials()
+        challenge = digest_challenge(answer.headers.get("www-authenticate", ()))
+        authorization = (
+            self.account.basic()
+            if challenge is None
+            else self.account.authorization(challenge, "POST", endpoint.target)
+        )
+        file.seek(0)
+        answer = self._uploaded(operation, endpoint, file, size_bytes, authorization=authorization)
+        if answer.status == 401:
+            raise self._refused("")
+        self.account.accepted()
+        return answer
+
+    def _known_way(self, endpoint: Endpoint) -> str | None:
+        if self._challenge is None:
+            return None
+        return self.account.authorization(self._challenge, "POST", endpoint.target)
+
+    def _uploaded(
+        self,
+        operation: str,
+        endpoint: Endpoint,
+        file: BinaryIO,
+        size_bytes: int,
+        *,
+        authorization: str | None,
+    ) -> Answer:
+        headers = {"Content-Type": "application/octet-stream"}
+        if authorization is not None:
+            headers["Authorization"] = authorization
+        login = "none" if authorization is None else authorization.partition(" ")[0].lower()
+        with telling(f"POST ({operation})", endpoint, login) as told:
+            answer = self.transport.upload(
+                endpoint, file, size_bytes=size_bytes, headers=headers, seconds=self.limits.upload_s
+            )
+            told.answered(answer.status, len(answer.body), "")
         return answer
 
     def renew_challenge(self) -> None:
@@ -281,7 +341,12 @@ class Session:
         login = "none" if mode is None else mode.value
         with telling(question.operation, question.endpoint, login) as told:
             answer = self.transport.exchange(
-                "POST", question.endpoint, body=body, headers=http_headers, repeatable=question.repeatable
+                "POST",
+                question.endpoint,
+                body=body,
+                headers=http_headers,
+                cap_bytes=question.cap_bytes,
+                repeatable=question.repeatable,
             )
             reply = self._opened(answer)
             told.answered(answer.status, len(answer.body), reply.said)
@@ -290,7 +355,8 @@ class Session:
     def _opened(self, answer: Answer) -> _Reply:
         content_type = answer.header("content-type")
         try:
-            return _Reply(answer, soap.opened(answer.body, content_type, self.limits), None)
+            body = attachments.envelope_of(answer.body, content_type)
+            return _Reply(answer, soap.opened(body, content_type, self.limits), None)
         except soap.NotAnEnvelope as error:
             return _Reply(answer, None, self._not_an_envelope(answer, error))
 
@@ -343,7 +409,7 @@ class Session:
     def _require_allowed(self, operation: str) -> None:
         if self.device.device_class.writable or operation.startswith(_WRITES_NOTHING):
             return
-        raise self.error(DeviceTrouble.NOT_SUPPORTED, sentences.read_only(self.where, operation))
+        raise self.error(DeviceTrouble.READ_ONLY, sentences.read_only(self.where, operation))
 
     def _require_rested(self) -> None:
         left_s = self.account.rest_left_s()
