@@ -17,6 +17,7 @@ from agent.devices.notifications import Tally
 from agent.devices.rtsp import RtspAdapter
 from agent.devices.settings import DeviceSettings
 from agent.devices.sip import ConferenceAdapter
+from agent.devices.upkeep import Upkeep
 from agent.devices.wsdl import shared_services
 from agent.errors import DeviceError, DeviceTrouble
 from agent.model import Device, Identity
@@ -56,10 +57,13 @@ class OnvifRoom:
 
     def settings(self, device: Device) -> DeviceSettings:
         """What can be set on a device, by aspect. Raises DeviceError NOT_SUPPORTED for one without ONVIF."""
-        if device.is_conference or device.stream_path is not None:
-            detail = sentences.not_supported(device.host, "ONVIF")
-            raise DeviceError(DeviceTrouble.NOT_SUPPORTED, device.id, detail)
+        self._require_onvif(device)
         return DeviceSettings(device, self._account(device), self._services, limits=self._limits)
+
+    def upkeep(self, device: Device) -> Upkeep:
+        """What can be done with a device. Raises DeviceError NOT_SUPPORTED for one without ONVIF."""
+        self._require_onvif(device)
+        return Upkeep(device, self._account(device), self._services, limits=self._limits)
 
     def discover(self, subnets: Iterable[str]) -> Sequence[Found]:
         """Devices that answer WS-Discovery. Raises ValueError for what is no IPv4 subnet."""
@@ -68,6 +72,12 @@ class OnvifRoom:
     def counts(self) -> Mapping[tuple[str, str], int]:
         """What the cameras' events held that was not passed on: (kind, topic) to count. Bounded."""
         return self._tally.counts()
+
+    @staticmethod
+    def _require_onvif(device: Device) -> None:
+        if device.is_conference or device.stream_path is not None:
+            detail = sentences.not_supported(device.host, "ONVIF")
+            raise DeviceError(DeviceTrouble.NOT_SUPPORTED, device.id, detail)
 
     def _account(self, device: Device) -> Account:
         """The device's log-in; a new one when address or credentials changed, for then a rest is void."""

@@ -292,3 +292,66 @@ def own_port(where: str, name: str) -> str:
         f"{where} 的 {name} 正被边缘盒用来管理这台设备，不能从这里更改：请在设备网页上改，再改台账中的端口",
         f"{where}: the box itself uses {name}; change it on the device's own page, then in the ledger",
     )
+
+
+def account_exists(where: str, name: str) -> str:
+    return both(
+        f"{where} 已有用户 {name}：换一个名字，或先删除它",
+        f"{where} already has a user {name}: take another name or remove it first",
+    )
+
+
+def not_our_account(where: str, name: str, level: str) -> str:
+    return both(
+        f"{where} 的用户 {name}（{level}）不是边缘盒建立的，不能从这里删除",
+        f"{where}: user {name} ({level}) was not made by the box and is not deleted from here",
+    )
+
+
+def other_serial(where: str, told: str, given: str) -> str:
+    return both(
+        f"{where} 的序列号是 {quoted(told)}，不是 {quoted(given)}：未发送任何操作，请确认设备",
+        f"{where} has serial {quoted(told)}, not {quoted(given)}: nothing was sent, make sure of the device",
+    )
+
+
+def did_not_restart(where: str, seconds: float) -> str:
+    return both(
+        f"{where} 回答了重启，但 {seconds:g} 秒内没有离线：请断电重启",
+        f"{where} agreed to restart and was not away within {seconds:g} s: power-cycle it",
+    )
+
+
+def image_refused(where: str, file: str) -> str:
+    return both(
+        f"{where} 不接受文件 {file}（HTTP 415）：不是这个型号的文件，或文件已损坏",
+        f"{where} does not take {file} (HTTP 415): it is for another model, or damaged",
+    )
+
+
+def upload_failed(where: str, status: int) -> str:
+    return both(
+        f"{where} 接收文件失败（HTTP {status}）：请稍后重试；仍失败请重启设备",
+        f"{where} failed to take the file (HTTP {status}): try again later, then restart the device",
+    )
+
+
+def no_file(file: str) -> str:
+    return both(f"文件不存在 {file}", f"no such file {file}")
+
+
+def wrong_hash(file: str) -> str:
+    return both(f"{file} 的 SHA-256 不符：请重新下载", f"{file} has another SHA-256: fetch it again")
+
+
+def wrong_model(wanted: str, present: str) -> str:
+    return both(
+        f"固件适用于 {quoted(wanted)}，设备是 {quoted(present)}：未发送",
+        f"the firmware is for {quoted(wanted)}, the device is a {quoted(present)}: nothing was sent",
+    )
+
+
+def no_preset(where: str, token: str, listed: str) -> str:
+    return both(
+        f"{where} 没有预置位 {token}，有：{listed}", f"{where} has no preset {token}; there are: {listed}"
+    )

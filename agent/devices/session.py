@@ -437,6 +437,7 @@ def plain_question(
     headers: Iterable[etree._Element] = (),
     optional: bool = False,
     repeatable: bool = True,
+    cap_bytes: int | None = None,
 ) -> Question:
     """A question round one body element, for services without a WSDL here."""
     return Question(
@@ -447,6 +448,7 @@ def plain_question(
         headers=tuple(headers),
         optional=optional,
         repeatable=repeatable,
+        cap_bytes=cap_bytes,
     )
 
 

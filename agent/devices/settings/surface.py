@@ -51,7 +51,12 @@ class Surface:
         return service == "devicemgmt" or self._found().find(service) is not None
 
     def ask(
-        self, service: str, operation: str, *parts: etree._Element, optional: bool = False
+        self,
+        service: str,
+        operation: str,
+        *parts: etree._Element,
+        optional: bool = False,
+        may_be_empty: bool = False,
     ) -> etree._Element:
         """The answer's body element. Raises DeviceError: NOT_SUPPORTED, BAD_VALUE, READ_ONLY and the rest."""
         endpoint = self._endpoint(service, operation)
@@ -61,7 +66,9 @@ class Surface:
         opened = self.session.faulty(question)
         if opened.fault is not None:
             raise self._refused(operation, opened.fault)
-        if opened.content is None or (operation.startswith("Get") and len(opened.content) == 0):
+        if opened.content is None or (
+            operation.startswith("Get") and len(opened.content) == 0 and not may_be_empty
+        ):
             # Bosch 7.x: HTTP 500 with an empty body; onvif_srvd: an empty answer to what it does not know.
             raise self.error(DeviceTrouble.NOT_SUPPORTED, sentences.not_supported(self.where, operation))
         return opened.content

@@ -1,0 +1,32 @@
+"""Care of a device beyond its settings: accounts, passwords, restart, log, backup, restore, firmware, PTZ.
+
+Law: what cannot be undone names its device twice (serial number), what takes long says how long it may, and
+success is what the device says afterwards.
+"""
+
+from agent.devices.account import Account
+from agent.devices.limits import Limits
+from agent.devices.settings.surface import Surface
+from agent.devices.upkeep.accounts import Accounts
+from agent.devices.upkeep.files import Files
+from agent.devices.upkeep.head import Head
+from agent.devices.upkeep.power import Power
+from agent.devices.wsdl import Services
+from agent.model import Device
+
+__all__ = ["Upkeep"]
+
+
+class Upkeep:
+    """Everything that can be done with one ONVIF device. Nothing is sent before it is asked; close it after."""
+
+    def __init__(self, device: Device, account: Account, services: Services, *, limits: Limits) -> None:
+        self._surface = Surface(device, account, services, limits=limits)
+        self.accounts = Accounts(self._surface)
+        self.power = Power(self._surface)
+        self.files = Files(self._surface, self.power)
+        self.head = Head(self._surface)
+
+    def close(self) -> None:
+        """Drop the connection; idempotent."""
+        self._surface.close()

@@ -1,0 +1,197 @@
+"""Files of a device: its log, its backup and the way back, its firmware.
+
+Law: newest way first (HTTP addresses of GetSystemUris, StartSystemRestore, StartFirmwareUpgrade), the deprecated
+one with attachments where a make has nothing else. Capabilities are not believed: Axis and SUNBA claim wrongly.
+A firmware has come on when the device says its version after a restart, whatever it answered to the upload.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from lxml import etree
+
+from agent.devices import sentences
+from agent.devices.address import AddressRefused, Endpoint, http_endpoint
+from agent.devices.identity import read_device_information
+from agent.devices.redact import redact
+from agent.devices.session import plain_question
+from agent.devices.settings.surface import Surface, named
+from agent.devices.soap import child, child_text, element
+from agent.devices.upkeep.power import Power
+from agent.devices.wsdl import NAMESPACES
+from agent.errors import DeviceError, DeviceTrouble
+from agent.model import Identity
+
+_DURATION = re.compile(r"PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?")
+_LONGEST_DELAY_S = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Firmware:
+    """An image and what it must turn out to be."""
+
+    file: Path
+    sha256: str
+    model: str
+    version: str
+
+
+class Files:
+    """Log, backup and firmware of one device."""
+
+    def __init__(self, surface: Surface, power: Power) -> None:
+        self._surface = surface
+        self._power = power
+
+    def system_log(self) -> str:
+        """The device's own log, credentials blacked out. Raises DeviceError."""
+        with self._surface.lock:
+            body = self._from_uri("SystemLogUris", "SystemLog", "Uri")
+            if body is None:
+                answer, attached = self._with_file("GetSystemLog", named("devicemgmt", "LogType", "System"))
+                text = child_text(child(answer, "SystemLog"), "String")
+                body = text.encode() if text else attached
+        return redact(body.decode("utf-8", "replace"))
+
+    def backup(self) -> bytes:
+        """The device's configuration as it gives it, to be kept as it is. Raises DeviceError."""
+        with self._surface.lock:
+            body = self._from_uri("SystemBackupUri")
+            if body is None:
+                _, body = self._with_file("GetSystemBackup")
+        if not body:
+            detail = sentences.broken(self._surface.where, "backup: empty")
+            raise self._surface.error(DeviceTrouble.BAD_ANSWER, detail)
+        return body
+
+    def restore(self, file: Path, *, of: Identity, force: bool = False) -> Identity:
+        """Give a backup back and wait for the device. ``of``: whom it was taken from.
+
+        Raises DeviceError: READ_ONLY; BAD_VALUE when this device is another (``force`` overrides), or when the
+        device does not take the file.
+        """
+        with self._surface.lock:
+            self._require_writable("StartSystemRestore")
+            present = read_device_information(self._surface.session)
+            if not force and (of.vendor, of.model, of.serial) != (
+                present.vendor,
+                present.model,
+                present.serial,
+            ):
+                detail = sentences.other_serial(self._surface.where, present.serial, of.serial)
+                raise self._surface.error(DeviceTrouble.BAD_VALUE, detail)
+            self._upload("StartSystemRestore", file)
+        return self._power.back_again(must_go=False)
+
+    def upgrade(self, firmware: Firmware) -> Identity:
+        """Bring a firmware on and wait for its version. Minutes long; progress is in the log.
+
+        Raises DeviceError: READ_ONLY; BAD_VALUE for a wrong file or model (nothing is sent), or an image the
+        device refuses; NOT_KEPT when it comes back with another version.
+        """
+        with self._surface.lock:
+            self._require_writable("StartFirmwareUpgrade")
+            present = read_device_information(self._surface.session)
+            problem = _unfit(firmware, present)
+            if problem:
+                detail = f"{self._surface.where}: {problem}"
+                raise self._surface.error(DeviceTrouble.BAD_VALUE, detail)
+            self._upload("StartFirmwareUpgrade", firmware.file)
+        after = self._power.back_again(must_go=True)
+        if after.firmware != firmware.version:
+            lost = sentences.kept_instead("firmware", firmware.version, after.firmware)
+            detail = sentences.not_kept(self._surface.where, [lost])
+            raise self._surface.error(DeviceTrouble.NOT_KEPT, detail)
+        return after
+
+    def _from_uri(self, *path: str) -> bytes | None:
+        """What is fetched from an address of GetSystemUris; None where the device has none."""
+        try:
+            answer = self._surface.ask("devicemgmt", "GetSystemUris", optional=True)
+        except DeviceError as error:
+            if error.kind is not DeviceTrouble.NOT_SUPPORTED:
+                raise
+            return None
+        uri = child_text(answer, *path)
+        if not uri:
+            return None
+        session = self._surface.session
+        got = session.get(self._address(uri), cap_bytes=self._surface.limits.attachment_bytes)
+        if got.status != 200:
+            detail = sentences.broken(self._surface.where, f"HTTP {got.status}")
+            raise self._surface.error(DeviceTrouble.BAD_ANSWER, detail)
+        return got.body
+
+    def _with_file(self, operation: str, *parts: etree._Element) -> tuple[etree._Element, bytes]:
+        session = self._surface.session
+        question = plain_question(
+            operation,
+            session.device_service,
+            element(NAMESPACES["devicemgmt"], operation, *parts),
+            action=f"{NAMESPACES['devicemgmt']}/{operation}",
+            cap_bytes=self._surface.limits.attachment_bytes,
+        )
+        if session.account.clock_error_s is None:
+            session.clock()
+        opened, attached = session.ask_for_file(question)
+        assert opened.content is not None
+        return opened.content, attached
+
+    def _upload(self, operation: str, file: Path) -> None:
+        """Ask where to, wait as told, post. Raises DeviceError."""
+        surface = self._surface
+        answer = surface.ask("devicemgmt", operation)
+        uri = child_text(answer, "UploadUri")
+        endpoint = self._address(uri)
+        time.sleep(min(_seconds(child_text(answer, "UploadDelay")), _LONGEST_DELAY_S))
+        with file.open("rb") as content:
+            size = file.stat().st_size
+            got = surface.session.upload(operation, endpoint, content, size_bytes=size)
+        if got.status == 415:
+            raise surface.error(DeviceTrouble.BAD_VALUE, sentences.image_refused(surface.where, file.name))
+        if got.status >= 400:
+            detail = sentences.upload_failed(surface.where, got.status)
+            raise surface.error(DeviceTrouble.BAD_ANSWER, detail)
+
+    def _address(self, uri: str) -> Endpoint:
+        device = self._surface.device
+        try:
+            return http_endpoint(uri, host=device.host, port=device.port)
+        except AddressRefused as error:
+            detail = sentences.bad_address(self._surface.where, str(error))
+            raise self._surface.error(DeviceTrouble.BAD_ANSWER, detail) from error
+
+    def _require_writable(self, operation: str) -> None:
+        if not self._surface.writable:
+            detail = sentences.read_only(self._surface.where, operation)
+            raise self._surface.error(DeviceTrouble.READ_ONLY, detail)
+
+
+def sha256_of(file: Path) -> str:
+    """The file's SHA-256 in hex, read piece by piece."""
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def _unfit(firmware: Firmware, present: Identity) -> str:
+    """Why an image must not be sent to this device; "" when it may."""
+    if not firmware.file.is_file():
+        return sentences.no_file(str(firmware.file))
+    if sha256_of(firmware.file) != firmware.sha256.lower():
+        return sentences.wrong_hash(firmware.file.name)
+    if firmware.model != present.model:
+        return sentences.wrong_model(firmware.model, present.model)
+    return ""
+
+
+def _seconds(duration: str) -> float:
+    match = _DURATION.fullmatch(duration)
+    if match is None:
+        return 0.0
+    hours, minutes, seconds = (float(part or 0) for part in match.groups())
+    return hours * 3600 + minutes * 60 + seconds
