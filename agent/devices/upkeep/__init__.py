@@ -18,7 +18,7 @@ __all__ = ["Upkeep"]
 
 
 class Upkeep:
-    """Everything that can be done with one ONVIF device. Nothing is sent before it is asked; close it after."""
+    """All that can be done with one ONVIF device. Nothing is sent before it is asked; close it after use."""
 
     def __init__(self, device: Device, account: Account, services: Services, *, limits: Limits) -> None:
         self._surface = Surface(device, account, services, limits=limits)

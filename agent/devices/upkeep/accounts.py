@@ -80,7 +80,7 @@ class Accounts:
                 raise self._error(DeviceTrouble.NOT_KEPT, left)
 
     def set_password(self, name: str, password: Secret) -> None:
-        """One SetUser, sent once. What came of it only a log-in tells: see ``agent.devices.upkeep.password``."""
+        """One SetUser, sent once. What came of it only a log-in tells: see ``upkeep.password``."""
         with self._surface.lock:
             self._require_writable("SetUser")
             level = next((user.level for user in self._all() if user.name == name), "Administrator")

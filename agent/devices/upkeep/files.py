@@ -1,8 +1,9 @@
 """Files of a device: its log, its backup and the way back, its firmware.
 
-Law: newest way first (HTTP addresses of GetSystemUris, StartSystemRestore, StartFirmwareUpgrade), the deprecated
-one with attachments where a make has nothing else. Capabilities are not believed: Axis and SUNBA claim wrongly.
-A firmware has come on when the device says its version after a restart, whatever it answered to the upload.
+Law: newest way first (HTTP addresses of GetSystemUris, StartSystemRestore, StartFirmwareUpgrade), the
+deprecated reads with attachments where a make has nothing else. Capabilities are not believed: Axis and
+SUNBA claim wrongly. A firmware has come on when the device says its version after a restart, whatever it
+answered to the upload.
 """
 
 from __future__ import annotations
@@ -72,8 +73,8 @@ class Files:
     def restore(self, file: Path, *, of: Identity, force: bool = False) -> Identity:
         """Give a backup back and wait for the device. ``of``: whom it was taken from.
 
-        Raises DeviceError: READ_ONLY; BAD_VALUE when this device is another (``force`` overrides), or when the
-        device does not take the file.
+        Raises DeviceError: READ_ONLY; BAD_VALUE when this device is another (``force`` overrides), or when
+        the device does not take the file.
         """
         with self._surface.lock:
             self._require_writable("StartSystemRestore")
@@ -114,7 +115,8 @@ class Files:
         try:
             answer = self._surface.ask("devicemgmt", "GetSystemUris", optional=True)
         except DeviceError as error:
-            if error.kind is not DeviceTrouble.NOT_SUPPORTED:
+            # Old Hikvision refuses what it does not have as a wrong argument.
+            if error.kind not in (DeviceTrouble.NOT_SUPPORTED, DeviceTrouble.BAD_VALUE):
                 raise
             return None
         uri = child_text(answer, *path)

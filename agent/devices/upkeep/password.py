@@ -4,9 +4,9 @@
                                          │                             │ refused
                                          └── log in with old ──────────┴──> drop pending ──> settled
 
-Law: before the device can have the new password, the box has it on disk; before the box forgets the old one, the
-device has let it in with the new. Recovery tries the new password once and the old one once: two tries, and
-an account locks after five at the least.
+Law: before the device can have the new password, the box has it on disk; before the box forgets the old
+one, the device has let it in with the new. Recovery tries the new password once and the old one once: two
+tries, and an account locks after five at the least.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Restart and factory default, and waiting until a device is there again.
 
-Law: a restart is over when the device was seen away, or its clock of boots moved, and answers again; saying yes
-proves nothing. Factory default needs the serial number of the device it is meant for.
+Law: a restart is over when the device was seen away and answers again; saying yes proves nothing. Factory
+default needs the serial number of the device it is meant for.
 """
 
 from __future__ import annotations
