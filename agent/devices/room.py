@@ -5,6 +5,7 @@ Law: the WSDLs are parsed once for the process, and a device has one log-in, who
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -12,16 +13,19 @@ from agent.devices import discovery, sentences
 from agent.devices.account import Account
 from agent.devices.adapter import OnvifAdapter
 from agent.devices.events import NoEvents, PullPoint
+from agent.devices.identity import read_device_information
 from agent.devices.limits import Limits
 from agent.devices.notifications import Tally
 from agent.devices.rtsp import RtspAdapter
+from agent.devices.session import Session
 from agent.devices.settings import DeviceSettings
 from agent.devices.sip import ConferenceAdapter
 from agent.devices.upkeep import Upkeep
+from agent.devices.upkeep.password import PasswordChange
 from agent.devices.wsdl import shared_services
 from agent.errors import DeviceError, DeviceTrouble
-from agent.model import Device, Identity
-from agent.ports import DeviceAdapter, EventSubscription, Found
+from agent.model import Device, Identity, Secret
+from agent.ports import DeviceAdapter, EventSubscription, Found, Vault
 
 
 class OnvifRoom:
@@ -64,6 +68,22 @@ class OnvifRoom:
         """What can be done with a device. Raises DeviceError NOT_SUPPORTED for one without ONVIF."""
         self._require_onvif(device)
         return Upkeep(device, self._account(device), self._services, limits=self._limits)
+
+    def password_change(self, vault: Vault) -> PasswordChange:
+        """The two phases of changing a device's password, through this room."""
+        return PasswordChange(vault, self._proved, self._set_password)
+
+    def _proved(self, device: Device) -> None:
+        """One log-in with one try, on an account of its own: a rest of the usual one does not hold it up."""
+        account = Account(device.username, device.password, rest_s=self._limits.refused_pause_s)
+        session = Session(device, account, self._services, limits=self._limits)
+        with contextlib.closing(session), session.transport.within(self._limits.total_s):
+            session.clock()
+            read_device_information(session)
+
+    def _set_password(self, device: Device, password: Secret) -> None:
+        with contextlib.closing(self.upkeep(device)) as upkeep:
+            upkeep.accounts.set_password(device.username, password)
 
     def discover(self, subnets: Iterable[str]) -> Sequence[Found]:
         """Devices that answer WS-Discovery. Raises ValueError for what is no IPv4 subnet."""

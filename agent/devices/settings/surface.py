@@ -21,7 +21,24 @@ from agent.devices.wsdl import NAMESPACES, Services
 from agent.errors import DeviceError, DeviceTrouble
 from agent.model import Device
 
-_VALUE_REFUSED = frozenset({"InvalidArgVal", "InvalidArgs", "ConfigModify", "SettingsInvalid", "InvalidArg"})
+_VALUE_REFUSED = frozenset(
+    {
+        "InvalidArgVal",
+        "InvalidArgs",
+        "InvalidArg",
+        "ConfigModify",
+        "SettingsInvalid",
+        "PasswordTooLong",
+        "PasswordTooWeak",
+        "Password",
+        "UsernameTooLong",
+        "UsernameTooShort",
+        "UsernameClash",
+        "TooManyUsers",
+        "FieldLocked",
+        "FixedUser",
+    }
+)
 _OWN_NAMESPACE = {"schema": "http://www.onvif.org/ver10/schema"}
 SCHEMA = _OWN_NAMESPACE["schema"]
 

@@ -56,7 +56,10 @@ class PasswordChange:
                 self.vault.drop_pending(device.id)
                 raise
             log.warning("device=%s kind=%s SetUser is in doubt: %s", device.id, error.kind, error.detail)
-            return self.recover(device)
+            ending = self.recover(device)
+            if ending is Ending.UNCHANGED:
+                raise
+            return ending
         ending = self.recover(device)
         if ending is Ending.UNCHANGED:
             detail = sentences.not_kept(device.host, ["SetUser"])
