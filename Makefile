@@ -4,7 +4,7 @@ SHELL := /bin/sh
 PY := .venv/bin/python
 PYTEST := $(PY) -m pytest
 
-.PHONY: help setup setup-test demo demo-check test check fix story bench footage identify-recorded docs lock
+.PHONY: help setup setup-test demo demo-check test check fix story bench footage identify-recorded docs bench-devices fuzz-devices lock
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -54,6 +54,12 @@ identify-recorded: setup-test ## recorded answers of real devices: who each one 
 
 bench: setup-test ## measurements, ours beside the peers' in one run
 	@$(PY) -m bench
+
+bench-devices: setup-test ## devices: ours beside onvif-zeep at 1, 10, 50; the steady state of 64; 10,000 climbs
+	@$(PY) -m bench devices_cost
+
+fuzz-devices: setup-test ## mutated answers of devices for FUZZ_S seconds (600): no crash, no hang, flat memory
+	@$(PY) -m tests.support.fuzz_devices --seconds $${FUZZ_S:-600}
 
 lock: ## resolve the dependencies anew into requirements.lock
 	@uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-header --no-annotate \

@@ -21,6 +21,7 @@ from agent.devices.room import OnvifRoom
 from agent.errors import AgentError, ConfigError
 from agent.model import Device, Secret, Zone
 from agent.outbox.courier import Courier
+from agent.outbox.notebook import SqliteNotebook
 from agent.outbox.stills import StillSpool
 from agent.outbox.store import Store
 from agent.ports import Found
@@ -80,7 +81,8 @@ class BoxApp:
             limit_bytes=config.bounds.spool_mb * 1024 * 1024,
             ca_file=config.centre.ca_file,
         )
-        self.devices = OnvifRoom()
+        self.notebook = SqliteNotebook(data_dir / "notebook.db")
+        self.devices = OnvifRoom(notebook=self.notebook)
         self.video = PyavRoom(clock=self._clock)
         self.prober = Prober(log_=self.store, clock=self._clock, watch=config.watch)
         self.watcher = Watcher(
@@ -159,6 +161,7 @@ class BoxApp:
         self.stills.close()
         self.monitor.stop()
         self.store.close()
+        self.notebook.close()
 
     def missing(self) -> list[str]:
         """What keeps the box from being ready, one line each."""

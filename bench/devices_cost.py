@@ -47,7 +47,8 @@ _OURS = (
     + """
 room.prepare()
 from agent.devices.wsdl import shared_services
-for service, name in (("imaging", "GetImagingSettings"), ("ptz", "GetPresets"), ("events", "GetEventProperties")):
+bound = {"imaging": "GetImagingSettings", "ptz": "GetPresets", "events": "GetEventProperties"}
+for service, name in bound.items():
     shared_services().operation(service, name)
 parsed_s, parsed_mib = used()
 adapters = [room.open(device(number, host)) for number, host in enumerate(hosts)]

@@ -20,6 +20,7 @@ from agent.config import Config, load_config
 from agent.devices.room import OnvifRoom
 from agent.errors import ConfigError
 from agent.model import Device, Secret
+from agent.outbox.notebook import SqliteNotebook
 from protocol.words import DeviceClass
 
 
@@ -59,7 +60,8 @@ def opened(options: argparse.Namespace) -> Iterator[Desk]:
         return
     config = load_config(options.config)
     devices = [device_of(section) for section in config.devices]
-    yield Desk(paper, OnvifRoom(), devices, config)
+    with contextlib.closing(SqliteNotebook(config.box.data_dir / "notebook.db")) as notebook:
+        yield Desk(paper, OnvifRoom(notebook=notebook), devices, config)
 
 
 def _described(options: argparse.Namespace) -> Sequence[Device]:

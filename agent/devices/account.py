@@ -19,6 +19,7 @@ from enum import StrEnum
 from lxml import etree
 
 from agent.devices.digest import Challenge
+from agent.devices.login_memory import LoginMemory
 from agent.model import Secret
 
 _WSSE = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
@@ -54,11 +55,15 @@ class Account:
         rest_s: float,
         monotonic: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        memory: LoginMemory | None = None,
     ) -> None:
         self.username = username
         self.password = password
         self.rest_s = rest_s
-        self.mode: Mode | None = None
+        self._memory = memory
+        self._noted = None if memory is None else memory.mode()
+        self._noted_rest = True
+        self.mode: Mode | None = Mode(self._noted) if self._noted in list(Mode) else None
         """None until the device told; kept until it asks otherwise."""
         self.clock_error_s: float | None = None
         """Device minus box; None until it told."""
@@ -70,21 +75,35 @@ class Account:
     def rest_left_s(self) -> float:
         """Seconds for which the account must still be left alone; 0 when it may be used."""
         with self._lock:
-            return 0.0 if self._rests_until is None else max(0.0, self._rests_until - self._monotonic())
+            left = 0.0 if self._rests_until is None else max(0.0, self._rests_until - self._monotonic())
+        if left > 0 or self._memory is None:
+            return left
+        return self._memory.rest_left_s(self.username, self.password, rest_s=self.rest_s)
 
     def refused(self) -> None:
         """The device refused the credentials: the rest begins, and the mode is learnt anew afterwards."""
         with self._lock:
             self._rests_until = self._monotonic() + self.rest_s
             self.mode = None
+            self._noted_rest = True
+            if self._memory is not None:
+                self._memory.refused(self.username, self.password, rest_s=self.rest_s)
 
     def accepted(self) -> None:
         """The device accepted the credentials."""
+        self.forgiven()
+        mode = self.mode
+        if self._memory is not None and mode is not None and mode != self._noted:
+            self._noted = mode.value
+            self._memory.note_mode(mode.value)
+
+    def forgiven(self) -> None:
+        """The operator changed something: the next try may come at once."""
         with self._lock:
             self._rests_until = None
-
-    forgiven = accepted
-    """The operator changed something: the next try may come at once."""
+            written, self._noted_rest = self._noted_rest, False
+        if written and self._memory is not None:
+            self._memory.lifted()
 
     def authorization(self, challenge: Challenge, method: str, target: str) -> str:
         """The Authorization header that answers a Digest challenge for one request."""

@@ -11,6 +11,7 @@ Times go out in seconds (``PT60S``): some cameras misread minutes. Sources: ONVI
 from __future__ import annotations
 
 import contextlib
+import json
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -29,14 +30,16 @@ from agent.devices.notifications import Notice, Tally, read_notices
 from agent.devices.session import Question, Session, plain_question
 from agent.devices.soap import Fault, Opened, child, child_text, element
 from agent.devices.wsdl import NAMESPACES, Services
-from agent.errors import DeviceError, DeviceTrouble
+from agent.errors import DeviceError, DeviceTrouble, StoreFull
 from agent.model import CameraEvent, Device
+from agent.ports import Notebook
 from protocol.words import SceneTopic
 
 _EVENTS = NAMESPACES["events"]
 _NOTIFICATION = "http://docs.oasis-open.org/wsn/b-2"
 _NOTIFICATION_ACTIONS = "http://docs.oasis-open.org/wsn/bw-2/SubscriptionManager"
 _RENEW_AT = 0.8
+NOTE_TOPIC = "pull_point"
 _MESSAGES = 100
 _SAME_WITHIN_S = 2.0
 """The same thing told under two topics (MotionAlarm and CellMotionDetector/Motion) comes within one pull."""
@@ -68,6 +71,7 @@ class PullPoint:
         *,
         limits: Limits,
         tally: Tally,
+        notebook: Notebook | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.device = device
@@ -76,6 +80,7 @@ class PullPoint:
         self._services = services
         self._limits = limits
         self._tally = tally
+        self._notebook = notebook
         self._monotonic = monotonic
         self._events: Endpoint | None = None
         self._open: _PullPoint | None = None
@@ -124,6 +129,7 @@ class PullPoint:
     def _create(self) -> _PullPoint:
         if self._events is None:
             self._events = self._found()
+        self._give_back_left_over()
         lease = timedelta(seconds=self._limits.lease_s)
         opened = self._session.faulty(self._creation(f"PT{self._limits.lease_s}S"))
         if opened.fault is not None and quirks.wants_absolute_time(opened.fault.codes):
@@ -131,6 +137,7 @@ class PullPoint:
             ends = datetime.now(UTC) + offset + lease
             opened = self._session.faulty(self._creation(ends.strftime("%Y-%m-%dT%H:%M:%SZ")))
         point = self._made(opened)
+        self._note(point)
         with self._swap:
             if not self._closed.is_set():
                 self._open = point
@@ -280,6 +287,36 @@ class PullPoint:
                 session.ask(question)
             except DeviceError as error:
                 self._tally.add("not_given_back", error.kind.value)
+                if error.kind in (DeviceTrouble.UNREACHABLE, DeviceTrouble.HUNG):
+                    return  # still noted: it is given back when the device is there again
+        if self._notebook is not None:
+            with contextlib.suppress(StoreFull):
+                self._notebook.strike(self.device.id, NOTE_TOPIC)
+
+    def _note(self, point: _PullPoint) -> None:
+        """Write down whose slot it is before it is used: a box that loses power gives it back later."""
+        if self._notebook is None:
+            return
+        written = [etree.tostring(each, encoding="unicode") for each in point.parameters]
+        with contextlib.suppress(StoreFull):
+            document = json.dumps({"address": point.address, "parameters": written})
+            self._notebook.note(self.device.id, NOTE_TOPIC, document)
+
+    def _give_back_left_over(self) -> None:
+        """Free the slot that this box had when it was killed. One question, and only when there was one."""
+        document = None if self._notebook is None else self._notebook.noted(self.device.id, NOTE_TOPIC)
+        if document is None:
+            return
+        try:
+            told = json.loads(document)
+            parser = etree.XMLParser(resolve_entities=False, no_network=True)
+            parameters = tuple(etree.fromstring(text, parser) for text in told["parameters"])
+            address = str(told["address"])
+            endpoint = http_endpoint(address, host=self.device.host, port=self.device.port)
+        except (ValueError, KeyError, TypeError, etree.XMLSyntaxError, AddressRefused):
+            return
+        self._tally.add("left_over")
+        self._give_back(_PullPoint(address, endpoint, parameters, 0.0, 0.0))
 
     def _to(
         self,

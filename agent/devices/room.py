@@ -15,6 +15,7 @@ from agent.devices.adapter import OnvifAdapter
 from agent.devices.events import NoEvents, PullPoint
 from agent.devices.identity import read_device_information
 from agent.devices.limits import Limits
+from agent.devices.login_memory import LoginMemory
 from agent.devices.notifications import Tally
 from agent.devices.rtsp import RtspAdapter
 from agent.devices.session import Session
@@ -25,13 +26,15 @@ from agent.devices.upkeep.password import PasswordChange
 from agent.devices.wsdl import shared_services
 from agent.errors import DeviceError, DeviceTrouble
 from agent.model import Device, Identity, Secret
-from agent.ports import DeviceAdapter, EventSubscription, Found, Vault
+from agent.ports import DeviceAdapter, EventSubscription, Found, Notebook, Vault
 
 
 class OnvifRoom:
     """Implements DeviceRoom. Thread-safe."""
 
-    def __init__(self, *, limits: Limits | None = None) -> None:
+    def __init__(self, *, limits: Limits | None = None, notebook: Notebook | None = None) -> None:
+        """``notebook`` keeps what a restart must not forget; without it all is forgotten."""
+        self._notebook = notebook
         self._limits = limits or Limits()
         self._services = shared_services()
         self._accounts: dict[str, tuple[Device, Account]] = {}
@@ -56,7 +59,12 @@ class OnvifRoom:
         if device.is_conference or device.stream_path is not None:
             return NoEvents(device)
         return PullPoint(
-            device, self._account(device), self._services, limits=self._limits, tally=self._tally
+            device,
+            self._account(device),
+            self._services,
+            limits=self._limits,
+            tally=self._tally,
+            notebook=self._notebook,
         )
 
     def settings(self, device: Device) -> DeviceSettings:
@@ -105,7 +113,10 @@ class OnvifRoom:
             held = self._accounts.get(device.id)
             if held is not None and _same_login(held[0], device):
                 return held[1]
-            account = Account(device.username, device.password, rest_s=self._limits.refused_pause_s)
+            memory = None if self._notebook is None else LoginMemory(self._notebook, device.id)
+            account = Account(
+                device.username, device.password, rest_s=self._limits.refused_pause_s, memory=memory
+            )
             self._accounts[device.id] = (device, account)
             return account
 

@@ -3,32 +3,38 @@
 from __future__ import annotations
 
 import re
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from agent.devices import Limits, OnvifRoom
 from agent.devices.account import Account
 from agent.devices.address import Endpoint
-from agent.devices.events import PullPoint
+from agent.devices.events import NOTE_TOPIC, PullPoint
 from agent.devices.notifications import Tally
 from agent.devices.wsdl import shared_services
 from agent.errors import DeviceError, DeviceTrouble
 from agent.model import CameraEvent
+from agent.outbox.notebook import SqliteNotebook
 from agent.ports import EventSubscription
 from protocol.words import SceneTopic
 from simulator.device.pull_points import Items
-from tests.agent.devices.builders import QUICK, a_device
+from tests.agent.devices.builders import PASSWORD, QUICK, a_device
 from tests.agent.devices.test_ladder import PERSONALITIES, asked, camera, ledger_row
 from tests.support.hostile import Hostile, answering, http
 from tests.support.processes import wait_until
 from tests.support.recorded import onvif_data, recorded_devices, served
 from tests.support.virtual_county import RunningCounty, running
 
+REPOSITORY = Path(__file__).resolve().parents[3]
 MOTION = "tns1:VideoSource/MotionAlarm"
 SOURCE: Items = (("Source", "VideoSource_1"),)
 
@@ -108,6 +114,70 @@ def test_two_hundred_restarts_leave_no_slot_taken(personality: str) -> None:
             subscription.close()
         assert live(county) == 0
         assert county.call(lambda: county.device().counters["slots_refused"]) == 0
+
+
+@pytest.mark.parametrize("personality", ["reolink-like", "axis-like", "bosch-like"])
+def test_two_hundred_power_cuts_leave_no_slot_taken(personality: str, tmp_path: Path) -> None:
+    """A killed box gives nothing back: the next start does, before it takes a slot of its own."""
+    with running(camera(personality=personality)) as county:
+        book = SqliteNotebook(tmp_path / "notebook.db")
+        device = ledger_row(county)
+        tell(county, data=(("State", "true"),))
+        for _ in range(200):
+            subscription = OnvifRoom(limits=QUICK, notebook=book).subscribe(device)
+            assert subscription.pull()
+            subscription._session.close()  # type: ignore[attr-defined]
+        assert live(county) == 1
+        subscription = OnvifRoom(limits=QUICK, notebook=book).subscribe(device)
+        assert subscription.pull()
+        subscription.close()
+        assert live(county) == 0
+        assert book.notes(NOTE_TOPIC) == {}
+        assert county.call(lambda: county.device().counters["slots_refused"]) == 0
+        book.close()
+
+
+def test_a_box_that_was_really_killed_takes_its_slot_back(tmp_path: Path) -> None:
+    code = (
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from agent.devices import OnvifRoom\n"
+        "from agent.model import Device, Secret\n"
+        "from agent.outbox.notebook import SqliteNotebook\n"
+        "from protocol.words import DeviceClass\n"
+        "room = OnvifRoom(notebook=SqliteNotebook(Path(sys.argv[1])))\n"
+        "device = Device(id='cam', device_class=DeviceClass.SMART_CAMERA, host=sys.argv[2],\n"
+        "                port=int(sys.argv[3]), username='admin', password=Secret(sys.stdin.read()))\n"
+        "room.subscribe(device).pull()\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    with running(camera(personality="reolink-like")) as county:
+        tell(county, data=(("State", "true"),))
+        device = county.device()
+        for _ in range(4):
+            died = subprocess.run(
+                [sys.executable, "-c", code, str(tmp_path / "n.db"), device.ip, str(device.http_port)],
+                cwd=REPOSITORY,
+                input=PASSWORD,
+                text=True,
+                timeout=60,
+                check=False,
+            )
+            assert died.returncode == -signal.SIGKILL
+            assert live(county) == 1
+        assert county.call(lambda: county.device().counters["slots_refused"]) == 0
+
+
+def test_a_damaged_note_of_a_slot_keeps_nobody_from_events(tmp_path: Path) -> None:
+    with running(camera()) as county:
+        book = SqliteNotebook(tmp_path / "notebook.db")
+        tell(county, data=(("State", "true"),))
+        for document in ("", "[]", '{"address": "file:///x", "parameters": []}', '{"parameters": ["<a"]}'):
+            book.note("cam", NOTE_TOPIC, document)
+            subscription = OnvifRoom(limits=QUICK, notebook=book).subscribe(ledger_row(county))
+            assert subscription.pull()
+            subscription.close()
+        book.close()
 
 
 def test_terms_are_asked_in_seconds() -> None:

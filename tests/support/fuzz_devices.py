@@ -1,0 +1,265 @@
+"""Mutated answers against everything that reads a device: ``python -m tests.support.fuzz_devices``.
+
+Seeds are recorded answers where they are there, else two of our own. Each is damaged (bytes flipped, pieces cut,
+doubled, grafted from other answers, values replaced) and handed to the parsers in process and, now and then, to
+a whole adapter over a socket. What may come out is a value or the one error the parser names; anything else,
+and any reading longer than its bound, is a finding. Memory is sampled.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import logging
+import os
+import random
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from lxml import etree
+
+from agent.devices import Limits, OnvifRoom, attachments, soap
+from agent.devices.digest import digest_challenge
+from agent.devices.discovery import read_match
+from agent.devices.notifications import Tally, read_notices
+from agent.devices.redact import redact
+from agent.devices.settings import places
+from agent.devices.settings.encoder import _MEDIA1, _MEDIA2
+from agent.devices.settings.imaging import _SETTINGS
+from agent.devices.wsdl import Misread, shared_services
+from agent.errors import DeviceError
+from agent.model import Device, Secret
+from protocol.words import DeviceClass
+from tests.support.hostile import answering
+from tests.support.recorded import REPOSITORY
+
+SECRET = "Fuzz-Secret-1"
+SLOW_S = 2.0
+"""One reading in process takes microseconds to milliseconds; this is a hang in the making."""
+CALL_S = 1.0
+_EVERY_CALL = 50
+_WORDS = (
+    b"0", b"-1", b"1e999", b"NaN", b"99999999999999999999", b"", b"\x00", b"\xff\xfe", b"&amp;", b"<", b"]]>",
+    b"<!DOCTYPE a [<!ENTITY b 'c'>]>", b"&b;", b"xmlns:x='y'", b"0000-00-00T00:00:00Z", b"true", "前哨".encode(),
+    b"http://169.254.169.254/", b"rtsp://u:p@[::1", b"//", b"PT", b"--", b"urn:uuid:", b"a" * 5000,
+)  # fmt: skip
+LIMITS = Limits(total_s=CALL_S, connect_s=CALL_S, pull_s=0.2, unsubscribe_s=0.2)
+
+
+@dataclass(slots=True)
+class Tell:
+    """What a run found."""
+
+    executions: int = 0
+    calls: int = 0
+    findings: list[str] = field(default_factory=list)
+    slowest_s: float = 0.0
+
+
+def seeds(data: Path) -> list[bytes]:
+    """Answers to damage; some of our own when there are no recordings."""
+    found = [path.read_bytes()[:60_000] for path in sorted((data / "onvif").rglob("*.xml"))]
+    return found or [_own(), _own().replace(b"Get", b"Set")]
+
+
+def mutated(one: bytes, others: Sequence[bytes], chance: random.Random) -> bytes:
+    """A damaged answer: one to six wounds."""
+    text = bytearray(one)
+    for _ in range(chance.randint(1, 6)):
+        wound = chance.choice(_WOUNDS)
+        text = wound(text, others, chance)
+    return bytes(text[:200_000])
+
+
+def _flip(text: bytearray, _others: Sequence[bytes], chance: random.Random) -> bytearray:
+    for _ in range(chance.randint(1, 8)):
+        if text:
+            text[chance.randrange(len(text))] = chance.randrange(256)
+    return text
+
+
+def _cut(text: bytearray, _others: Sequence[bytes], chance: random.Random) -> bytearray:
+    first, last = sorted(chance.randrange(len(text) + 1) for _ in range(2))
+    return text[:first] + text[last:] if chance.random() < 0.7 else text[:first]
+
+
+def _double(text: bytearray, _others: Sequence[bytes], chance: random.Random) -> bytearray:
+    first, last = sorted(chance.randrange(len(text) + 1) for _ in range(2))
+    return text[:last] + text[first : first + 5000] * chance.randint(1, 5) + text[last:]
+
+
+def _graft(text: bytearray, others: Sequence[bytes], chance: random.Random) -> bytearray:
+    other = chance.choice(others)
+    start = chance.randrange(len(other) + 1)
+    place = chance.randrange(len(text) + 1)
+    return text[:place] + other[start : start + chance.randint(1, 2000)] + text[place:]
+
+
+def _word(text: bytearray, _others: Sequence[bytes], chance: random.Random) -> bytearray:
+    """Replace what stands between two marks: a value, not the structure."""
+    start = text.find(b">", chance.randrange(len(text) + 1))
+    end = text.find(b"<", start)
+    if start < 0 or end < 0:
+        return text
+    return text[: start + 1] + chance.choice(_WORDS) + text[end:]
+
+
+_WOUNDS = (_flip, _cut, _double, _graft, _word, _word, _word)
+
+
+def read_everything(payload: bytes) -> None:
+    """Hand one payload to every parser; only the named errors may come out."""
+    digest_challenge((payload[:400].decode("latin-1"),))
+    redact(payload[:4000].decode("utf-8", "replace"))
+    read_match(payload, "127.0.0.1", {"urn:uuid:known"})
+    body = attachments.envelope_of(payload, "multipart/related" if payload[:2] == b"--" else "")
+    attachments.attached(payload, "multipart/related")
+    try:
+        opened = soap.opened(body, "application/soap+xml", LIMITS)
+    except soap.NotAnEnvelope:
+        return
+    if opened.content is None:
+        return
+    read_notices(opened.content, now=datetime.now(UTC), tally=Tally())
+    _read_settings(opened.content)
+    name = soap.local_name(opened.content).removesuffix("Response")
+    for service in ("devicemgmt", "media", "events", "imaging", "ptz"):
+        with contextlib.suppress(KeyError, Misread):
+            shared_services().operation(service, name).response(opened.root)
+
+
+def _read_settings(content: etree._Element) -> None:
+    for node in (content, *list(content)[:20]):
+        if not isinstance(node.tag, str):
+            continue
+        for table in (_MEDIA1, _MEDIA2, _SETTINGS):
+            found = places.read(node, table)
+            places.write(node, table, found)
+
+
+def call_a_device(payload: bytes) -> None:
+    """A whole climb, a settings reading and a pull against a device that answers everything with this."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/soap+xml\r\nContent-Length: "
+    whole = head + str(len(payload)).encode() + b"\r\n\r\n" + payload
+    with answering(lambda _request: whole) as server:
+        device = Device(
+            id="fuzzed",
+            device_class=DeviceClass.SMART_CAMERA,
+            host=server.host,
+            port=server.port,
+            username="admin",
+            password=Secret(SECRET),
+        )
+        room = OnvifRoom(limits=LIMITS)
+        with contextlib.closing(room.open(device)) as adapter:
+            evidence = adapter.climb()
+            assert SECRET not in evidence.detail
+        with contextlib.closing(room.settings(replace(device, id="other"))) as settings:
+            for aspect in settings.values():
+                with contextlib.suppress(DeviceError):
+                    aspect.read()
+        with contextlib.closing(room.subscribe(device)) as events, contextlib.suppress(DeviceError):
+            events.pull()
+
+
+def run(
+    seconds: float, *, seed: int, most: int = sys.maxsize, every: Callable[[Tell], None] = lambda _: None
+) -> Tell:
+    """Fuzz for so long, or so many readings; every finding is one line with what reproduces it."""
+    data = Path(os.environ.get("OUTPOST_DATA", REPOSITORY.parent / "shared" / "data"))
+    chance = random.Random(seed)
+    corpus = seeds(data)
+    tell = Tell()
+    ends = time.monotonic() + seconds
+    with _listening() as heard:
+        while time.monotonic() < ends and tell.executions < most:
+            payload = mutated(chance.choice(corpus), corpus, chance)
+            whole = tell.executions % _EVERY_CALL == 0
+            tell.executions += 1
+            tell.calls += whole
+            _one(
+                call_a_device if whole else read_everything, payload, tell, bound_s=30.0 if whole else SLOW_S
+            )
+            if SECRET in "".join(heard):
+                tell.findings.append("a secret stands in the log")
+            heard.clear()
+            every(tell)
+    return tell
+
+
+def _one(read: Callable[[bytes], None], payload: bytes, tell: Tell, *, bound_s: float) -> None:
+    began = time.monotonic()
+    try:
+        read(payload)
+    except Exception as error:  # noqa: BLE001 - whatever comes out is the finding
+        tell.findings.append(f"{read.__name__}: {type(error).__name__}: {error} on {payload[:200]!r}")
+    took_s = time.monotonic() - began
+    tell.slowest_s = max(tell.slowest_s, took_s if read is read_everything else 0.0)
+    if took_s > bound_s:
+        tell.findings.append(f"{read.__name__}: {took_s:.1f} s on {payload[:200]!r}")
+
+
+@contextlib.contextmanager
+def _listening() -> Iterator[list[str]]:
+    """Every log line of the device room, as text."""
+    heard: list[str] = []
+
+    class Ear(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            heard.append(record.getMessage())
+
+    ear, logger = Ear(logging.DEBUG), logging.getLogger("agent")
+    logger.addHandler(ear)
+    try:
+        yield heard
+    finally:
+        logger.removeHandler(ear)
+
+
+def _own() -> bytes:
+    return (
+        b'<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"><s:Body><tds:GetDeviceInformationResponse'
+        b' xmlns:tds="http://www.onvif.org/ver10/device/wsdl"><tds:Manufacturer>M</tds:Manufacturer>'
+        b"<tds:Model>1</tds:Model></tds:GetDeviceInformationResponse></s:Body></s:Envelope>"
+    )
+
+
+def resident_mib() -> float:
+    """Memory of this process now."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 2**20
+
+
+def main() -> int:
+    """Run, and print one line a minute; exit status 1 when something was found."""
+    parser = argparse.ArgumentParser(prog="python -m tests.support.fuzz_devices")
+    parser.add_argument("--seconds", type=float, default=600)
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    options = parser.parse_args()
+    memory: list[float] = []
+    began = time.monotonic()
+
+    def every(tell: Tell) -> None:
+        if time.monotonic() - began > options.seconds / 10 * (len(memory) + 1):
+            memory.append(resident_mib())
+            print(f"{tell.executions} readings, {tell.calls} calls, {memory[-1]:.1f} MiB", flush=True)
+
+    print(f"seed {options.seed}", flush=True)
+    tell = run(options.seconds, seed=options.seed, every=every)
+    for finding in tell.findings[:20]:
+        print(finding)
+    cpu_s = time.process_time()
+    print(
+        f"{tell.executions} readings ({tell.executions / options.seconds:.0f} a second), {tell.calls} calls, "
+        f"{cpu_s:.0f} CPU s, slowest reading {tell.slowest_s:.2f} s, findings {len(tell.findings)}, "
+        f"resident MiB {' '.join(f'{mib:.0f}' for mib in memory)}"
+    )
+    return 1 if tell.findings else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
