@@ -1,9 +1,9 @@
 """Mutated answers against everything that reads a device: ``python -m tests.support.fuzz_devices``.
 
-Seeds are recorded answers where they are there, else two of our own. Each is damaged (bytes flipped, pieces cut,
-doubled, grafted from other answers, values replaced) and handed to the parsers in process and, now and then, to
-a whole adapter over a socket. What may come out is a value or the one error the parser names; anything else,
-and any reading longer than its bound, is a finding. Memory is sampled.
+Seeds are recorded answers where they are there, else two of our own. Each is damaged (bytes flipped, pieces
+cut, doubled, grafted from other answers, values replaced) and handed to the parsers in process and, now and
+then, to a whole adapter over a socket. What may come out is a value or the one error the parser names; anything
+else, and any reading longer than its bound, is a finding. Memory is sampled.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ CALL_S = 1.0
 _EVERY_CALL = 50
 _WORDS = (
     b"0", b"-1", b"1e999", b"NaN", b"99999999999999999999", b"", b"\x00", b"\xff\xfe", b"&amp;", b"<", b"]]>",
-    b"<!DOCTYPE a [<!ENTITY b 'c'>]>", b"&b;", b"xmlns:x='y'", b"0000-00-00T00:00:00Z", b"true", "前哨".encode(),
+    b"<!DOCTYPE a [<!ENTITY b 'c'>]>", b"&b;", b"xmlns:x='y'", b"0000-00-00T00:00:00Z", b"true",
     b"http://169.254.169.254/", b"rtsp://u:p@[::1", b"//", b"PT", b"--", b"urn:uuid:", b"a" * 5000,
 )  # fmt: skip
 LIMITS = Limits(total_s=CALL_S, connect_s=CALL_S, pull_s=0.2, unsubscribe_s=0.2)
@@ -135,8 +135,6 @@ def read_everything(payload: bytes) -> None:
 
 def _read_settings(content: etree._Element) -> None:
     for node in (content, *list(content)[:20]):
-        if not isinstance(node.tag, str):
-            continue
         for table in (_MEDIA1, _MEDIA2, _SETTINGS):
             found = places.read(node, table)
             places.write(node, table, found)
