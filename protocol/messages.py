@@ -149,6 +149,62 @@ class Scene(Frozen):
         return self
 
 
+class PassageCount(Frozen):
+    """How many passed a counting device in one hour of the box's clock: a number, never who or what.
+
+    Written once the hour is over; an hour in which the box heard the device at no time is not written.
+    """
+
+    kind: ClassVar[str] = "passage.count"
+    hour: Time
+    """When the hour began."""
+    passages: Count
+    """Over all counters of the device, from the growth of its own counts."""
+    observed_s: Annotated[int, Field(ge=0, le=3600)]
+    """For how much of the hour the box had an open subscription to the device."""
+    delay_ms: Difference | None = None
+    """Median upload delay: receipt minus the device's time, its clock error taken out. None: not told."""
+    late_ratio: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Share of the hour's reports that came more than 60 s late. None: no report told its time."""
+    resets: Count = 0
+    """How often a counter of the device began again from zero."""
+
+
+class RecordingGap(Frozen):
+    """A stretch of the window without recording."""
+
+    begins: Time
+    ends: Time
+
+
+class RecordingState(Frozen):
+    """What a recorder or a camera's card keeps of one channel. Written once a day, and when it changed."""
+
+    kind: ClassVar[str] = "recording.state"
+    offered: bool
+    """False: the device has no recording that can be asked for; nothing below is told."""
+    channel: ShortText = ""
+    """The recorder's own mark of the channel, "" for a device with one."""
+    disk: Literal["ok", "full", "error", "absent", "unknown"] = "unknown"
+    recording: bool | None = None
+    """Whether it records now. None: not told."""
+    oldest: Time | None = None
+    """Begin of the oldest recording that is kept."""
+    newest: Time | None = None
+    """End of the newest recording (最近录像时间); the time of asking while it records."""
+    window_days: Annotated[int, Field(ge=1, le=366)] = 30
+    """How many days back gaps were looked for."""
+    recorded_days: Annotated[int, Field(ge=0, le=366)] | None = None
+    """Days of the window with any recording. None: the device does not tell when it recorded."""
+    recorded_ratio: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Recorded share of the window (录像完整率). None as above."""
+    gaps: Annotated[tuple[RecordingGap, ...], Field(max_length=32)] = ()
+    """The longest ones, in the order of time."""
+    gaps_omitted: Count = 0
+    """Gaps that are not listed."""
+    detail: ShortText = ""
+
+
 class CommandResult(Frozen):
     """What became of a command. Written once per command id."""
 
@@ -215,6 +271,8 @@ ENTRY_KINDS: Final[dict[str, type[Frozen]]] = {
         DeviceHealth,
         DeviceIdentity,
         Scene,
+        PassageCount,
+        RecordingState,
         CommandResult,
         ConfigApplied,
         BoxEvent,
@@ -250,6 +308,12 @@ class DeviceGauge(Frozen):
     clock_error_ms: Difference | None = None
     stream_kbps: Count | None = None
     stream_fps: Annotated[float, Field(ge=0)] | None = None
+    loss_ratio: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Of the last hundred probes of a conference endpoint."""
+    delay_ms: Annotated[float, Field(ge=0)] | None = None
+    """Median round trip to a conference endpoint."""
+    jitter_ms: Annotated[float, Field(ge=0)] | None = None
+    """Variation of that round trip (RFC 3550 6.4.1)."""
 
 
 class Now(Frozen):

@@ -87,6 +87,10 @@ class Reason(StrEnum):
     """V05: packets arrive, the picture does not change."""
     PICTURE_COVERED = "picture_covered"
     """V06."""
+    NOT_REGISTERED = "not_registered"
+    """A conference endpoint lives, and its registrar does not know where: nobody can call it."""
+    POOR_LINE = "poor_line"
+    """A conference endpoint lives behind a line that loses or delays too much for a meeting."""
     SCENE_CHANGED = "scene_changed"
     """V14: the camera looks elsewhere."""
 
@@ -105,6 +109,10 @@ class SceneTopic(StrEnum):
     OBJECTS_INSIDE = "tns1:RuleEngine/FieldDetector/ObjectsInside"
     COUNTER = "tns1:RuleEngine/CountAggregation/Counter"
     DIGITAL_INPUT = "tns1:Device/Trigger/DigitalInput"
+    SILENCE = "tnsop:Monitoring/PassageSilence"
+    """A counting device tells no passage at an hour when its road never was so quiet. No ONVIF topic is."""
+    TOUR_STOPPED = "tnsop:Monitoring/TourStopped"
+    """A lookout does not go on its tour. No ONVIF topic is."""
 
 
 FORBIDDEN_TOPICS: Final = ("RuleEngine/Recognition/", "FaceDetect", "LicensePlate", "Recognition/Face")

@@ -1,9 +1,9 @@
 """Mutated answers against everything that reads a device: ``python -m tests.support.fuzz_devices``.
 
 Seeds are recorded answers where they are there, else two of our own. Each is damaged (bytes flipped, pieces
-cut, doubled, grafted from other answers, values replaced) and handed to the parsers in process and, now and
-then, to a whole adapter over a socket. What may come out is a value or the one error the parser names; anything
-else, and any reading longer than its bound, is a finding. Memory is sampled.
+cut, doubled, grafted, values replaced) and handed to the parsers in process and, now and then, to a whole
+adapter over a socket. What may come out is a value or the one error the parser names; anything else, and any
+reading longer than its bound, is a finding. Memory is sampled.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ import contextlib
 import os
 import re
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,6 +67,59 @@ def served(device: Recorded) -> Iterator[Hostile]:
     """The device on a free loopback port."""
     with answering(lambda request: answer_to(device, request, server.port)) as server:
         yield server
+
+
+@contextlib.contextmanager
+def served_and_kept(device: Recorded) -> Iterator[Hostile]:
+    """As ``served``, and what is written to an encoder or to the picture is what is read from then on.
+
+    The device under the recording was never written to: this shows that a changed copy of its own answer goes
+    there and back whole, not that the device would have kept it.
+    """
+    written: dict[str, etree._Element] = {}
+    with answering(lambda request: _kept_answer(device, request, server.port, written)) as server:
+        yield server
+
+
+_KEPT = {
+    "SetVideoEncoderConfiguration": ("Configuration", "GetVideoEncoderConfigurations", "Configurations"),
+    "SetImagingSettings": ("ImagingSettings", "GetImagingSettings", "ImagingSettings"),
+}
+"""Write operation: its parameter, and where that is told again."""
+
+
+def _kept_answer(device: Recorded, request: bytes, port: int, written: dict[str, etree._Element]) -> bytes:
+    body = etree.fromstring(request.partition(b"\r\n\r\n")[2]).find("{*}Body")
+    assert body is not None
+    asked = etree.QName(body[0])
+    if asked.localname in _KEPT:
+        parameter, told_by, told_as = _KEPT[asked.localname]
+        node = body[0].find(f"{{*}}{parameter}")
+        assert node is not None
+        node.tag = f"{{{asked.namespace}}}{told_as}"
+        written[f"{told_by} {node.get('token') or ''}"] = node
+        return _http(_ENVELOPE % (f'<r:{asked.localname}Response xmlns:r="{asked.namespace}"/>'.encode()))
+    answer = answer_to(device, request, port)
+    kept = {
+        name.partition(" ")[2]: node for name, node in written.items() if name.startswith(asked.localname)
+    }
+    if not kept:
+        return answer
+    root = etree.fromstring(answer.partition(b"\r\n\r\n")[2].lstrip())
+    for old in list(root.iter("{*}Configurations", "{*}ImagingSettings")):
+        new = kept.get(old.get("token") or "")
+        parent = old.getparent()
+        if new is not None and parent is not None:
+            parent.replace(old, deepcopy(new))
+    return _http(etree.tostring(root))
+
+
+_ENVELOPE = b'<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"><s:Body>%s</s:Body></s:Envelope>'
+
+
+def _http(payload: bytes) -> bytes:
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: application/soap+xml\r\nContent-Length: {len(payload)}\r\n\r\n"
+    return head.encode() + payload
 
 
 def _answers(folder: Path) -> dict[tuple[str, str], Path]:

@@ -18,7 +18,9 @@ from protocol.messages import (
     Frozen,
     Gap,
     Now,
+    PassageCount,
     Quarantined,
+    RecordingState,
     Scene,
     Session,
     TwinDesired,
@@ -72,6 +74,32 @@ EXAMPLES: Final[tuple[Frozen, ...]] = (
             "evidence": _HASH,
             "zone": "大门",
             "clock_error_ms": 0,
+        }
+    ),
+    PassageCount.model_validate(
+        {
+            "hour": "2026-11-23T00:00:00.000Z",
+            "passages": 212,
+            "observed_s": 3570,
+            "delay_ms": 1800,
+            "late_ratio": 0.005,
+            "resets": 1,
+        }
+    ),
+    RecordingState.model_validate(
+        {
+            "offered": True,
+            "channel": "channel-3",
+            "disk": "full",
+            "recording": False,
+            "oldest": "2026-10-20T08:00:00.000Z",
+            "newest": "2026-11-22T16:00:00.000Z",
+            "window_days": 30,
+            "recorded_days": 29,
+            "recorded_ratio": 0.9574,
+            "gaps": [{"begins": "2026-11-22T16:00:00.000Z", "ends": "2026-11-23T01:00:00.000Z"}],
+            "gaps_omitted": 2,
+            "detail": "硬盘已满 / disk full",
         }
     ),
     CommandResult(command="cmd-0001", verb="probe", outcome="done", detail="gate-1 is probed again"),

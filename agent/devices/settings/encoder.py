@@ -92,7 +92,13 @@ class EncoderAspect(SettingsAspect):
             except DeviceError as error:
                 if error.kind not in (DeviceTrouble.NOT_SUPPORTED, DeviceTrouble.BAD_ANSWER):
                     raise
-        return "media", _with_token(surface.ask("media", "GetVideoEncoderConfigurations"))
+        try:
+            return "media", _with_token(surface.ask("media", "GetVideoEncoderConfigurations"))
+        except DeviceError as error:
+            if error.kind is not DeviceTrouble.NOT_SUPPORTED:
+                raise
+        # Every device lists its profiles, and a profile holds its encoder whole.
+        return "media", _of_profiles(surface.ask("media", "GetProfiles"))
 
     def _name(self, nodes: list[tuple[str, etree._Element]]) -> None:
         """Give roles by size at the first look; what comes later goes behind."""
@@ -137,6 +143,15 @@ def _with_token(answer: etree._Element) -> list[tuple[str, etree._Element]]:
         (token, deepcopy(node))
         for node in answer
         if local_name(node) == "Configurations" and (token := (node.get("token") or "").strip())
+    ]
+
+
+def _of_profiles(answer: etree._Element) -> list[tuple[str, etree._Element]]:
+    found = (child(node, "VideoEncoderConfiguration") for node in answer if local_name(node) == "Profiles")
+    return [
+        (token, deepcopy(node))
+        for node in found
+        if node is not None and (token := (node.get("token") or "").strip())
     ]
 
 
