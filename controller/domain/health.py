@@ -21,7 +21,7 @@ class Verdict(StrEnum):
     """Nobody can know right now: not judged yet, or its box is cut off."""
     OK = "ok"
     DEGRADED = "degraded"
-    """A picture comes, and it is not good."""
+    """A picture comes and is not good; an endpoint lives and cannot hold a meeting."""
     DOWN = "down"
     """It cannot be watched, whatever the reason."""
     MAINTENANCE = "maintenance"
@@ -42,6 +42,9 @@ PARENT: Final = Standing(Verdict.UNKNOWN, "parent")
 """Its box is unreachable: the device may be fine."""
 OK: Final = Standing(Verdict.OK, "ok")
 
+_UNFIT: Final = frozenset({Reason.NOT_REGISTERED, Reason.POOR_LINE})
+"""What makes an endpoint that lives unfit for a meeting."""
+
 _FIRST_FAILED: Final = {
     Rung.UNREACHABLE: Reason.UNREACHABLE,
     Rung.REACHABLE: Reason.NO_ONVIF,
@@ -61,7 +64,7 @@ def standing_of(device_class: str | None, rung: str | None, reason: str | None) 
         return STARTING
     reached = Rung(rung)
     if reached.height >= _top(device_class).height:
-        return OK
+        return Standing(Verdict.DEGRADED, reason) if reason and reason in _UNFIT else OK
     fault = reason if reason and reason != Reason.OK else None
     if reached is Rung.STREAMING:
         return Standing(Verdict.DEGRADED, fault) if fault else OK

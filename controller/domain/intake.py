@@ -32,9 +32,12 @@ def wanted(
     if standing.verdict is Verdict.UNKNOWN:
         return None
     categories = set()
-    if standing.verdict is Verdict.DOWN:
-        categories.add("1012" if device_class == DeviceClass.CONFERENCE_ENDPOINT else "1003")
-    if standing.verdict is Verdict.DEGRADED:
+    if device_class == DeviceClass.CONFERENCE_ENDPOINT:
+        if standing.verdict in (Verdict.DOWN, Verdict.DEGRADED):
+            categories.add("1012")
+    elif standing.verdict is Verdict.DOWN:
+        categories.add("1003")
+    elif standing.verdict is Verdict.DEGRADED:
         categories.add("1005" if standing.reason == Reason.PICTURE_COVERED else "1004")
     if clock_error_ms is not None and abs(clock_error_ms) > limit_ms:
         categories.add("1007")

@@ -219,6 +219,18 @@ REASONS: Final[dict[str, tuple[str, str, str, str]]] = {
         "到现场查看并清除遮挡",
         "Go and look, clear the lens",
     ),
+    "not_registered": (
+        "会议终端在线，但未在服务器注册，呼不通",
+        "The endpoint lives and is not registered: nobody can call it",
+        "核对终端的 SIP 服务器、号码和口令",
+        "Check server, number and password in the endpoint's SIP setting",
+    ),
+    "poor_line": (
+        "会议线路质量差（丢包、时延或抖动过大）",
+        "The line to the endpoint loses or delays too much",
+        "检查网线、交换机和上联带宽",
+        "Check cable, switch and uplink bandwidth",
+    ),
     "scene_changed": (
         "画面已移位",
         "The camera looks elsewhere",

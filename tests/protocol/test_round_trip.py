@@ -108,6 +108,29 @@ ENTRIES: dict[str, st.SearchStrategy[Frozen]] = {
         evidence=maybe(hashes),
         zone=texts,
     ),
+    "passage.count": made(
+        "passage.count",
+        hour=times,
+        passages=counts,
+        observed_s=st.integers(0, 3600),
+        delay_ms=maybe(st.integers(-LARGEST, LARGEST)),
+        late_ratio=maybe(shares),
+        resets=counts,
+    ),
+    "recording.state": made(
+        "recording.state",
+        offered=st.booleans(),
+        channel=texts,
+        disk=st.sampled_from(["ok", "full", "error", "absent", "unknown"]),
+        recording=maybe(st.booleans()),
+        oldest=maybe(times),
+        newest=maybe(times),
+        recorded_days=maybe(st.integers(0, 366)),
+        recorded_ratio=maybe(shares),
+        gaps=st.lists(st.fixed_dictionaries({"begins": times, "ends": times}), max_size=8),
+        gaps_omitted=counts,
+        detail=texts,
+    ),
     "command.result": made(
         "command.result",
         command=ids,
@@ -127,6 +150,9 @@ gauges = st.fixed_dictionaries(
         "clock_error_ms": maybe(st.integers(-LARGEST, LARGEST)),
         "stream_kbps": maybe(counts),
         "stream_fps": maybe(st.floats(0, 1e6)),
+        "loss_ratio": maybe(shares),
+        "delay_ms": maybe(st.floats(0, 1e6)),
+        "jitter_ms": maybe(st.floats(0, 1e6)),
     }
 )
 ranges = st.tuples(st.integers(1, LARGEST), st.integers(1, LARGEST))

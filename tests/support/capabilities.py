@@ -1,7 +1,8 @@
-"""Every recorded device and what comes of it: ``python -m tests.support.capabilities``; ``--write`` renews the file.
+"""Every recorded device and what comes of it: ``python -m tests.support.capabilities [--write]``.
 
-Each device is served on loopback and asked as the box asks: who it is, how far its ladder goes, its encoders and
-its picture read, one number of each changed and read back, its notifications read. A cell is what came of it.
+Each device is served on loopback and asked as the box asks: who it is, how far its ladder goes, its encoders
+and its picture read, one number of each changed and read back, its notifications read. A cell is what came of
+it: how many settings were read, which one was changed and kept, or the kind of trouble.
 """
 
 from __future__ import annotations
@@ -48,11 +49,14 @@ class Row:
     notices: str
 
 
+_NOTHING = Row(NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE)
+
+
 def row_of(recorded: Recorded) -> Row:
     """Serve one device and ask it everything."""
     notices = _notices(recorded)
     if not recorded.is_device:
-        return Row(recorded.name, *[NONE] * 9, notices)
+        return replace(_NOTHING, name=recorded.name, notices=notices)
     with served_and_kept(recorded) as server:
         device = Device(
             id="recorded",

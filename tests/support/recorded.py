@@ -101,16 +101,20 @@ def _kept_answer(device: Recorded, request: bytes, port: int, written: dict[str,
         return _http(_ENVELOPE % (f'<r:{asked.localname}Response xmlns:r="{asked.namespace}"/>'.encode()))
     answer = answer_to(device, request, port)
     kept = {
-        name.partition(" ")[2]: node for name, node in written.items() if name.startswith(asked.localname)
+        name.partition(" ")[2]: node
+        for name, node in written.items()
+        if name.startswith(asked.localname) or (asked.localname == "GetProfiles" and "Encoder" in name)
     }
     if not kept:
         return answer
     root = etree.fromstring(answer.partition(b"\r\n\r\n")[2].lstrip())
-    for old in list(root.iter("{*}Configurations", "{*}ImagingSettings")):
+    for old in list(root.iter("{*}Configurations", "{*}VideoEncoderConfiguration", "{*}ImagingSettings")):
         new = kept.get(old.get("token") or "")
         parent = old.getparent()
         if new is not None and parent is not None:
-            parent.replace(old, deepcopy(new))
+            told = deepcopy(new)
+            told.tag = old.tag
+            parent.replace(old, told)
     return _http(etree.tostring(root))
 
 
