@@ -64,9 +64,7 @@ def test_a_recorded_event_is_let_in_and_round_trips(kind: str) -> None:
 def test_the_recorded_batch_is_let_in_whole() -> None:
     recorded = len(json.loads(golden("batch")))
     received = decode_batch(LOG, golden("batch"), key=KEY)
-    assert [item.entry.number for item in received if isinstance(item, Received)] == [
-        *range(1, recorded + 1)
-    ]
+    assert [item.entry.number for item in received if isinstance(item, Received)] == [*range(1, recorded + 1)]
     assert recorded >= 9, "the kinds there were when it was recorded"
 
 

@@ -43,6 +43,12 @@ def test_a_conference_endpoint_is_fine_when_it_answers() -> None:
     )
 
 
+@pytest.mark.parametrize("reason", ["not_registered", "poor_line"])
+def test_an_endpoint_that_lives_and_cannot_hold_a_meeting_is_degraded(reason: str) -> None:
+    found = standing_of(DeviceClass.CONFERENCE_ENDPOINT, Rung.REACHABLE, reason)
+    assert found == Standing(Verdict.DEGRADED, reason)
+
+
 def test_a_device_without_evidence_is_starting() -> None:
     assert standing_of(DeviceClass.SMART_CAMERA, None, None) == STARTING
 

@@ -20,6 +20,8 @@ from protocol.words import Phase, SceneTopic, SeenBy
         ("smart_camera", OK, -3_600_000, {"1007"}),
         ("smart_camera", Standing(Verdict.DOWN, "unreachable"), None, {"1003"}),
         ("conference_endpoint", Standing(Verdict.DOWN, "unreachable"), None, {"1012"}),
+        ("conference_endpoint", Standing(Verdict.DEGRADED, "poor_line"), None, {"1012"}),
+        ("conference_endpoint", OK, None, set()),
         ("smart_camera", Standing(Verdict.DEGRADED, "picture_covered"), None, {"1005"}),
         ("smart_camera", Standing(Verdict.DEGRADED, "picture_dark"), 99_999, {"1004", "1007"}),
         ("smart_camera", Standing(Verdict.DEGRADED, "something_new"), None, {"1004"}),
