@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from agent.cli import looking, settings
+from agent.cli import looking, settings, upkeep
 from agent.cli.desk import Desk, opened
 from agent.errors import DeviceError
 from protocol.words import DeviceClass
@@ -20,6 +20,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     kinds = devices.add_subparsers(required=True, metavar="COMMAND")
     _looking(kinds)
     _settings(kinds)
+    _upkeep(kinds)
 
 
 def _looking(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -51,6 +52,47 @@ def _settings(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     put.add_argument("aspect", help="time, network, encoder, imaging, osd")
     put.add_argument("setting", nargs="+", metavar="NAME=VALUE", help="e.g. sub.fps=10 sub.gop_frames=20")
     put.add_argument("--dry-run", action="store_true", help="show, send nothing / 只预演")
+
+
+def _upkeep(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    for name, carry, words in (
+        ("log", upkeep.system_log, "the device's own log / 设备日志"),
+        ("users", upkeep.users, "accounts on the device / 设备上的用户"),
+        ("sync-clock", upkeep.sync_clock, "set its clock to the box's / 校时"),
+        ("retry", upkeep.retry, "try a refused password once more / 重试口令"),
+    ):
+        _command(kinds, name, carry, words).add_argument("device", help=_DEVICE)
+    presets = _command(kinds, "presets", upkeep.presets, "presets of a dome / 预置位")
+    presets.add_argument("device", help=_DEVICE)
+    presets.add_argument("--go", metavar="TOKEN", help="turn to this one / 转到")
+    reboot = _dangerous(kinds, "reboot", upkeep.reboot, "restart and wait / 重启并等待恢复")
+    reboot.add_argument("device", help=_DEVICE)
+    backup = _command(kinds, "backup", upkeep.backup, "its configuration into a file / 备份配置")
+    backup.add_argument("device", help=_DEVICE)
+    backup.add_argument("-o", "--output", type=Path, metavar="FILE", help="default ID.backup")
+    restore = _dangerous(kinds, "restore", upkeep.restore, "give a backup back / 恢复配置")
+    restore.add_argument("device", help=_DEVICE)
+    restore.add_argument("file", type=Path, help="what backup wrote / 备份文件")
+    restore.add_argument("--force", action="store_true", help="also on another device / 允许恢复到另一台设备")
+    firmware = _dangerous(kinds, "firmware", upkeep.upgrade, "bring a firmware on / 升级固件")
+    firmware.add_argument("device", help=_DEVICE)
+    firmware.add_argument("file", type=Path, help="image / 固件文件")
+    firmware.add_argument("--model", required=True, help="model it is for / 适用型号")
+    firmware.add_argument("--version", required=True, help="version it must report / 升级后的版本")
+    firmware.add_argument("--sha256", help="checked before anything is sent / 发送前核对")
+    factory = _command(kinds, "factory-default", upkeep.factory_default, "set everything back / 恢复出厂")
+    factory.add_argument("device", help=_DEVICE)
+    factory.add_argument("--serial", required=True, help="its serial number, to confirm / 输入序列号确认")
+    factory.add_argument("--hard", action="store_true", help="network and accounts too / 连同网络和用户")
+
+
+def _dangerous(
+    kinds: argparse._SubParsersAction[argparse.ArgumentParser], name: str, carry: Carry, words: str
+) -> argparse.ArgumentParser:
+    """A command that asks back unless ``--yes`` is given."""
+    command = _command(kinds, name, carry, words)
+    command.add_argument("--yes", action="store_true", help="do not ask back / 不再询问")
+    return command
 
 
 _DEVICE = "id, GB code or address / 编号、国标编码或地址"

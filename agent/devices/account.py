@@ -20,6 +20,7 @@ from lxml import etree
 
 from agent.devices.digest import Challenge
 from agent.devices.login_memory import LoginMemory
+from agent.devices.vocabulary import Vocabulary
 from agent.model import Secret
 
 _WSSE = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
@@ -65,6 +66,7 @@ class Account:
         self._noted_rest = True
         self.mode: Mode | None = Mode(self._noted) if self._noted in list(Mode) else None
         """None until the device told; kept until it asks otherwise."""
+        self.vocabulary = Vocabulary()
         self.clock_error_s: float | None = None
         """Device minus box; None until it told."""
         self._monotonic = monotonic

@@ -26,6 +26,7 @@ from agent.devices.address import first_usable
 from agent.devices.limits import Deadline, Limits
 from agent.devices.redact import quoted
 from agent.devices.soap import child, child_text, local_name
+from agent.devices.vocabulary import Vocabulary
 from agent.ports import Found
 
 _PORT = 3702
@@ -40,6 +41,8 @@ _TYPES = (
 _REPEATS = 2
 _DATAGRAM_BYTES = 65_535
 _MOST_FOUND = 1024
+_HEARD = Vocabulary()
+"""Names in answers of the whole LAN: anybody may send them, so they share one bound."""
 _SCOPE = "onvif://www.onvif.org/"
 
 
@@ -71,7 +74,7 @@ def read_match(datagram: bytes, sender: str, asked: set[str]) -> Sequence[Found]
     The host is the one the answer came from, whatever addresses it claims.
     """
     try:
-        opened = soap.opened(datagram, "", Limits())
+        opened = soap.opened(datagram, "", Limits(), vocabulary=_HEARD)
     except soap.NotAnEnvelope:
         return ()
     relates = child_text(child(opened.root, "Header"), "RelatesTo")

@@ -356,7 +356,9 @@ class Session:
         content_type = answer.header("content-type")
         try:
             body = attachments.envelope_of(answer.body, content_type)
-            return _Reply(answer, soap.opened(body, content_type, self.limits), None)
+            return _Reply(
+                answer, soap.opened(body, content_type, self.limits, vocabulary=self.account.vocabulary), None
+            )
         except soap.NotAnEnvelope as error:
             return _Reply(answer, None, self._not_an_envelope(answer, error))
 

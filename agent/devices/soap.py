@@ -13,6 +13,7 @@ from lxml import etree
 
 from agent.devices import quirks
 from agent.devices.limits import Limits
+from agent.devices.vocabulary import Vocabulary
 
 ENVELOPE = "http://www.w3.org/2003/05/soap-envelope"
 ENVELOPE_11 = "http://schemas.xmlsoap.org/soap/envelope/"
@@ -60,10 +61,12 @@ class Opened:
     fault: Fault | None
 
 
-def opened(body: bytes, content_type: str, limits: Limits) -> Opened:
-    """Parse an answer. Raises NotAnEnvelope."""
+def opened(body: bytes, content_type: str, limits: Limits, *, vocabulary: Vocabulary | None = None) -> Opened:
+    """Parse an answer; ``vocabulary`` bounds the names its sender may use. Raises NotAnEnvelope."""
     text = quirks.mended(body)
     _check_shape(text, content_type, limits)
+    if vocabulary is not None and not vocabulary.admits(text):
+        raise NotAnEnvelope("too many different names")
     root = _parsed(text)
     name = etree.QName(root)
     if name.localname != "Envelope" or name.namespace not in (ENVELOPE, ENVELOPE_11):

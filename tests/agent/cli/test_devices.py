@@ -1,0 +1,179 @@
+"""The command line by hand: what it prints, what it sends, what it refuses. Against simulated cameras."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from agent.__main__ import main
+from simulator.device import images
+from tests.support.virtual_county import RunningCounty, entry, running
+
+PASSWORD = "pass-word-1"
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def county() -> Iterator[RunningCounty]:
+    with running(entry("cam", kind="ptz_dome"), entry("police")) as started:
+        yield started
+
+
+@pytest.fixture
+def run(tmp_path: Path, county: RunningCounty, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a command with a box's configuration; exit status, standard output, standard error."""
+    (tmp_path / "password").write_text(PASSWORD)
+    rows = "".join(
+        f'[[device]]\nid = "{name}"\nclass = "{kind}"\nhost = "{county.device(name).ip}"\n'
+        f'port = {county.device(name).http_port}\nusername = "admin"\n'
+        f'password_file = "{tmp_path}/password"\ntitle = "{title}"\n'
+        for name, kind, title in (("cam", "ptz_dome", "村口"), ("police", "integrated", "卡点"))
+    )
+    config = tmp_path / "box.toml"
+    config.write_text(
+        f'[box]\nid = "box-1"\ndata_dir = "{tmp_path}"\n[centre]\nhost = "127.0.0.1"\n'
+        f'mac_key_file = "{tmp_path}/key"\n{rows}'
+    )
+
+    def carried(*words: str) -> tuple[int, str, str]:
+        status = main(["--log-level", "ERROR", "devices", *words, "--config", str(config)])
+        told = capsys.readouterr()
+        assert PASSWORD not in told.out + told.err
+        return status, told.out, told.err
+
+    return carried
+
+
+def test_the_ledger_is_listed(run: Run) -> None:
+    status, out, _ = run("list")
+    assert status == 0
+    assert "村口" in out and "integrated" in out
+    assert [one["id"] for one in json.loads(run("list", "--json")[1])] == ["cam", "police"]
+
+
+def test_a_device_is_shown_by_id_or_address(run: Run, county: RunningCounty) -> None:
+    serial = county.device("cam").identity.serial
+    for name in ("cam", county.device("cam").ip):
+        status, out, _ = run("show", name)
+        assert (status, serial in out) == (0, True)
+    assert json.loads(run("show", "cam", "--json")[1])["identity"]["serial"] == serial
+
+
+def test_a_device_nobody_knows_is_told_with_those_there_are(run: Run) -> None:
+    status, _, err = run("show", "nowhere")
+    assert status == 2
+    assert "cam, police" in err
+
+
+def test_probe_explains_every_exchange_without_a_secret(run: Run) -> None:
+    status, out, _ = run("probe", "cam", "--explain", "--no-video")
+    assert status == 0
+    assert "GetSystemDateAndTime" in out and "HTTP 200" in out and "√" in out
+    told = json.loads(run("probe", "cam", "--explain", "--no-video", "--json")[1])
+    assert told[0]["evidence"]["rung"] == "authenticated"
+    assert {one["sent"] for one in told[0]["exchanges"]} >= {"GetSystemDateAndTime", "GetDeviceInformation"}
+
+
+def test_probe_of_a_device_that_is_away_says_what_to_do(run: Run, county: RunningCounty) -> None:
+    county.switch("cam", unplugged=True)
+    status, out, _ = run("probe", "cam", "--explain", "--no-video")
+    assert status == 1
+    assert "×" in out and "请检查电源" in out
+
+
+def test_settings_are_read_and_set_by_name(run: Run, county: RunningCounty) -> None:
+    assert "sub.fps" in run("get", "cam", "encoder")[1]
+    status, out, _ = run("set", "cam", "encoder", "sub.fps=5")
+    assert status == 0
+    assert "读回核对" in out
+    assert county.device("cam").encoders["sub"].fps == 5
+    assert "没有发送" in run("set", "cam", "encoder", "sub.fps=5")[1]
+
+
+def test_a_dry_run_shows_and_sends_nothing(run: Run, county: RunningCounty) -> None:
+    status, out, _ = run("set", "cam", "imaging", "brightness=70", "--dry-run")
+    assert status == 0
+    assert "预演" in out
+    assert county.device("cam").imaging["Brightness"] == 50
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("encoder", "sub.fps=many"), "应为 int"),
+        (("encoder", "sub.fps"), "设置=值"),
+        (("colour", "a=b"), "encoder"),
+    ],
+)
+def test_a_setting_written_wrongly_is_told_before_anything_is_sent(
+    run: Run, county: RunningCounty, words: tuple[str, ...], told: str
+) -> None:
+    status, _, err = run("set", "cam", *words)
+    assert status == 2
+    assert told in err
+    assert county.device("cam").counters["op_SetVideoEncoderConfiguration"] == 0
+
+
+def test_an_integrated_device_is_read_and_never_written(run: Run, county: RunningCounty) -> None:
+    assert run("get", "police", "encoder")[0] == 0
+    status, out, _ = run("set", "police", "encoder", "sub.fps=5")
+    assert status == 1
+    assert "police" in out
+    for command in (("reboot", "police", "--yes"), ("factory-default", "police", "--serial", "1")):
+        assert run(*command)[0] == 1
+    assert not [name for name in county.device("police").counters if name.startswith(("op_Set", "op_System"))]
+
+
+def test_a_snapshot_is_written_with_its_hash(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "still.jpg"
+    told = json.loads(run("snapshot", "cam", "-o", str(file), "--json")[1])
+    assert file.read_bytes().startswith(b"\xff\xd8\xff")
+    assert told["bytes"] == file.stat().st_size
+
+
+def test_what_is_dangerous_wants_a_confirmation(
+    run: Run, county: RunningCounty, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
+    status, out, _ = run("reboot", "cam")
+    assert status == 3
+    assert "--yes" in out
+    assert county.device("cam").counters["reboots"] == 0
+
+
+def test_a_backup_goes_back_to_its_own_device(run: Run, county: RunningCounty, tmp_path: Path) -> None:
+    file = tmp_path / "cam.backup"
+    assert run("backup", "cam", "-o", str(file))[0] == 0
+    assert file.read_bytes().startswith(images.BACKUP)
+    county.device("cam").hostname = "changed"
+    assert run("restore", "cam", str(file), "--yes")[0] == 0
+    assert county.device("cam").hostname == "cam"
+    (tmp_path / "cam.backup.json").unlink()
+    assert run("restore", "cam", str(file), "--yes")[0] == 2
+
+
+def test_factory_default_wants_the_right_serial_number(run: Run, county: RunningCounty) -> None:
+    status, out, _ = run("factory-default", "cam", "--serial", "wrong")
+    assert status == 1
+    assert county.device("cam").identity.serial in out
+    assert county.device("cam").counters["op_SetSystemFactoryDefault"] == 0
+
+
+def test_accounts_presets_log_and_clock_are_at_hand(run: Run, county: RunningCounty) -> None:
+    county.switch("cam", clock_offset_s=-100)
+    assert "Administrator" in run("users", "cam")[1]
+    assert "gate" in run("presets", "cam")[1]
+    assert county.device("cam").identity.model in run("log", "cam")[1]
+    assert "已校时" in run("sync-clock", "cam")[1]
+    assert abs(county.device("cam").clock.offset_s) < 2
+    assert run("retry", "cam")[0] == 0
+
+
+def test_events_come_as_they_are_told(run: Run, county: RunningCounty) -> None:
+    status, _, _ = run("events", "cam", "--json")
+    assert status == 0
+    assert county.call(lambda: len(county.device("cam").events.live())) == 0
+    assert county.device("cam").counters["op_Unsubscribe"] >= 1
