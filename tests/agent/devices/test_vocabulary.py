@@ -6,13 +6,12 @@ import pytest
 
 from agent.devices import Limits, soap
 from agent.devices.vocabulary import NAMES_OF_A_DEVICE, Vocabulary
-from tests.support.hostile import ENVELOPE
 from tests.support.recorded import onvif_data, recorded_devices
 
 
 def answer(*, start: int, names: int, shape: str) -> bytes:
     inside = "".join(shape.format(n=n) for n in range(start, start + names))
-    return f'<s:Envelope xmlns:s="{ENVELOPE}"><s:Body><r>{inside}</r></s:Body></s:Envelope>'.encode()
+    return f'<s:Envelope xmlns:s="{soap.ENVELOPE}"><s:Body><r>{inside}</r></s:Body></s:Envelope>'.encode()
 
 
 @pytest.mark.parametrize("shape", ["<name{n}/>", '<a b{n}="1"/>', "<a b{n}='1'/>", '<a xmlns:p="urn:{n}"/>'])
