@@ -39,6 +39,8 @@ _LOGIN_TEXT: Final = re.compile(
     r"|\block(ed|ing)\b.{0,60}(account|user|try|minute)|(account|user).{0,40}\blocked\b"
 )
 _LOCKED_TEXT: Final = re.compile(r"(?i)\blocked\b")  # Reolink: "... locked, try after 5 minutes"
+_NOT_ACTIVATED_TEXT: Final = re.compile(r"(?i)\bnot[ _-]?activated\b|\binactive device\b|未激活")
+"""Hikvision from 5.3.0 on ships without a password and refuses everything until it is given one."""
 _NO_SLOT_TEXT: Final = re.compile(
     r"(?i)(too many|maximum|max\b|limit|no more|exceed|full|resource)"
     r".{0,60}(subscri|pull ?point|notification)"
@@ -65,6 +67,11 @@ def refuses_login(codes: tuple[str, ...], reason: str) -> bool:
 def says_locked(text: str) -> bool:
     """Whether a refusal says that the account is locked."""
     return bool(_LOCKED_TEXT.search(text))
+
+
+def says_not_activated(text: str) -> bool:
+    """Whether a refusal says that the device has no password yet."""
+    return bool(_NOT_ACTIVATED_TEXT.search(text))
 
 
 def no_free_slot(codes: tuple[str, ...], reason: str) -> bool:

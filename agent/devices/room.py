@@ -21,6 +21,7 @@ from agent.devices.rtsp import RtspAdapter
 from agent.devices.session import Session
 from agent.devices.settings import DeviceSettings
 from agent.devices.sip import ConferenceAdapter
+from agent.devices.survey import Ports, Surveyed, survey
 from agent.devices.upkeep import Upkeep
 from agent.devices.upkeep.password import PasswordChange
 from agent.devices.wsdl import shared_services
@@ -96,6 +97,12 @@ class OnvifRoom:
     def discover(self, subnets: Iterable[str]) -> Sequence[Found]:
         """Devices that answer WS-Discovery. Raises ValueError for what is no IPv4 subnet."""
         return discovery.discover(subnets, limits=self._limits)
+
+    def survey(
+        self, subnets: Iterable[str], *, gentle: bool = False, ports: Ports | None = None
+    ) -> Sequence[Surveyed]:
+        """Who answers at the addresses of the subnets, and as what. Raises ValueError for no IPv4 subnet."""
+        return survey(subnets, self._services, limits=self._limits, gentle=gentle, ports=ports)
 
     def counts(self) -> Mapping[tuple[str, str], int]:
         """What the cameras' events held that was not passed on: (kind, topic) to count. Bounded."""

@@ -355,3 +355,10 @@ def no_preset(where: str, token: str, listed: str) -> str:
     return both(
         f"{where} 没有预置位 {token}，有：{listed}", f"{where} has no preset {token}; there are: {listed}"
     )
+
+
+def not_activated(where: str) -> str:
+    return both(
+        f"{where} 未激活，还没有口令：请先在设备网页或厂家工具上激活，再录入口令",
+        f"{where} is not activated and has no password yet: activate it on its own page first",
+    )

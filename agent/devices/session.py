@@ -276,6 +276,8 @@ class Session:
             reply = self._sent(question, None)
             if not reply.refuses_login:
                 return reply
+            if quirks.says_not_activated(reply.said):
+                raise self.error(DeviceTrouble.NOT_ACTIVATED, sentences.not_activated(self.where))
             self._require_credentials()
             self._take(digest_challenge(reply.challenges))
             if mode is None or self._challenge is None:

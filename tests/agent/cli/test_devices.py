@@ -177,3 +177,11 @@ def test_events_come_as_they_are_told(run: Run, county: RunningCounty) -> None:
     assert status == 0
     assert county.call(lambda: len(county.device("cam").events.live())) == 0
     assert county.device("cam").counters["op_Unsubscribe"] >= 1
+
+
+def test_discover_shows_who_answers_and_what_the_ledger_calls_it(run: Run, county: RunningCounty) -> None:
+    told = json.loads(run("discover", f"{county.device('cam').ip}/32", "--json")[1])
+    assert isinstance(told, list)
+    status, _, err = run("discover", "10.0.0.0/8", "nonsense")
+    assert status == 2
+    assert "/22" in err and "nonsense" in err

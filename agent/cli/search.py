@@ -1,0 +1,76 @@
+"""Command ``discover``: who is on the LAN, as what, whether it says so itself or only when knocked at."""
+
+from __future__ import annotations
+
+import argparse
+import ipaddress
+from collections.abc import Sequence
+
+from agent.cli.desk import Desk
+from agent.devices.survey import Kind, Surveyed
+from agent.errors import ConfigError
+from agent.ports import Found
+
+EXIT_OK = 0
+_MOST = 1024
+
+KIND_WORDS = {
+    Kind.ONVIF: "ONVIF",
+    Kind.NOT_ACTIVATED: "未激活 not activated",
+    Kind.ONVIF_OFF: "ONVIF 未开 ONVIF off",
+    Kind.RTSP_ONLY: "仅视频流 RTSP only",
+    Kind.OTHER: "其他 other",
+}
+
+
+def discover(desk: Desk, options: argparse.Namespace) -> int:
+    """WS-Discovery and a survey of the subnets, one row a device. No password is sent to anybody."""
+    subnets = options.subnet or (list(desk.config.search.subnets) if desk.config else [])
+    _check(subnets)
+    desk.paper.line(f"正在查找 / looking: {', '.join(subnets)}")
+    announced = {found.host: found for found in desk.room.discover(subnets)}
+    surveyed = {one.host: one for one in desk.room.survey(subnets, gentle=options.gentle)}
+    hosts = sorted({*announced, *surveyed}, key=lambda host: ipaddress.ip_address(host).packed)
+    rows = [_row(desk, host, announced.get(host), surveyed.get(host)) for host in hosts]
+    desk.paper.document(rows)
+    if not desk.paper.as_json:
+        columns = ("地址 address", "类型 kind", "厂商 make", "型号 model", "MAC", "台账 ledger", "说明 note")
+        cells = [[row[name] for name in _COLUMNS] for row in rows]
+        desk.paper.table(
+            columns, cells, empty="没有设备应答：检查网线和网段 / nobody answers: check cable and subnet"
+        )
+    return EXIT_OK
+
+
+_COLUMNS = ("address", "kind", "make", "model", "mac", "ledger", "note")
+
+
+def _check(subnets: Sequence[str]) -> None:
+    """Raises ConfigError that names every subnet which cannot be searched."""
+    problems = []
+    for subnet in subnets:
+        try:
+            if ipaddress.IPv4Network(subnet, strict=False).num_addresses > _MOST:
+                problems.append(f"{subnet}: 最大 /22 / at most a /22")
+        except ValueError:
+            problems.append(f"{subnet}: 不是 IPv4 网段 / is no IPv4 subnet, e.g. 192.168.1.0/24")
+    if not subnets:
+        problems.append("请给出网段 / name a subnet, e.g. 192.168.1.0/24")
+    if problems:
+        raise ConfigError("discover", problems)
+
+
+def _row(desk: Desk, host: str, found: Found | None, seen: Surveyed | None) -> dict[str, object]:
+    kind = Kind.ONVIF if seen is None or (found is not None and seen.kind is Kind.OTHER) else seen.kind
+    port = found.port if found is not None else 0 if seen is None else seen.port
+    known = next((device.id for device in desk.devices if device.host == host), "")
+    return {
+        "address": f"{host}:{port}" if port else host,
+        "kind": KIND_WORDS[kind] if not desk.paper.as_json else kind,
+        "make": "" if seen is None else seen.make_hint,
+        "model": "" if found is None else found.hardware,
+        "mac": None if seen is None else seen.mac_address,
+        "ledger": known,
+        "note": "" if seen is None else seen.detail,
+        "endpoint_reference": "" if found is None else found.endpoint_reference,
+    }

@@ -1,0 +1,239 @@
+"""What is at every address of a subnet, before anybody logs in: ports tried, and whoever answers told apart.
+
+    port 80 and 554 of every address ──somebody there──> the other ports ──open──> ONVIF? RTSP? a web page?
+
+Law: nothing outside the given subnets is touched; no credential is sent; few connections at a time, and one
+host after the other is asked where a gentle survey is wanted. The MAC comes from the kernel's neighbour table
+after the fact: nothing is sent for it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import selectors
+import socket
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from itertools import islice
+from pathlib import Path
+
+from agent.devices import sentences
+from agent.devices.account import Account
+from agent.devices.identity import read_device_information
+from agent.devices.limits import Deadline, Limits
+from agent.devices.session import Session
+from agent.devices.transport import connect
+from agent.devices.wsdl import Services
+from agent.errors import DeviceError, DeviceTrouble
+from agent.model import Device, Secret
+from protocol.words import DeviceClass
+
+HTTP_PORTS = (80, 8000, 8080, 8899, 2020)
+"""ONVIF's usual doors: most makes 80, OEM 8000 and 8080, XiongMai 8899, TP-Link 2020."""
+RTSP_PORT = 554
+_WINDOW, _GENTLE_WINDOW = 256, 16
+_CONNECT_S = 0.8
+_ASK_S = 3.0
+_ASKERS = 16
+_MOST = 1024
+_NEIGHBOURS = Path("/proc/net/arp")
+_MAKES: Mapping[str, str] = {
+    "44-19-B6": "Hikvision",
+    "C0-56-E3": "Hikvision",
+    "28-57-BE": "Hikvision",
+    "3C-EF-8C": "Dahua",
+    "90-02-A9": "Dahua",
+    "E0-50-8B": "Dahua",
+    "00-40-8C": "Axis",
+    "AC-CC-8E": "Axis",
+    "48-EA-63": "Uniview",
+    "EC-71-DB": "Reolink",
+    "00-07-5F": "Bosch",
+    "00-12-16": "ICP Internet Communication Payment (OEM IPC)",
+    "5C-62-8B": "TP-Link",
+}
+"""First three bytes of a MAC: IEEE's public registry, makes met in villages. A hint, never an identity."""
+
+
+class Kind(StrEnum):
+    """What answers at an address."""
+
+    ONVIF = "onvif"
+    NOT_ACTIVATED = "not_activated"
+    ONVIF_OFF = "onvif_off"
+    """A web page and a video service, and no ONVIF: it is switched off on most makes."""
+    RTSP_ONLY = "rtsp_only"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Surveyed:
+    """One address where somebody answered. ``port`` is its ONVIF or web port, 0 when it has none."""
+
+    host: str
+    kind: Kind
+    port: int = 0
+    open_ports: tuple[int, ...] = ()
+    mac_address: str | None = None
+    make_hint: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Which ports are tried; tests use their own."""
+
+    http: tuple[int, ...] = HTTP_PORTS
+    rtsp: int = RTSP_PORT
+
+
+def survey(
+    subnets: Iterable[str],
+    services: Services,
+    *,
+    limits: Limits,
+    gentle: bool = False,
+    ports: Ports | None = None,
+) -> Sequence[Surveyed]:
+    """Everybody who answers, by address. Raises ValueError for what is no IPv4 subnet.
+
+    At most 1,024 addresses; those that are silent cost 0.8 s for each 256 knocks, two knocks an address.
+    """
+    tried = ports or Ports()
+    networks = [ipaddress.IPv4Network(subnet, strict=False) for subnet in subnets]
+    hosts = list(islice((str(host) for network in networks for host in network.hosts()), _MOST))
+    window = _GENTLE_WINDOW if gentle else _WINDOW
+    first = {*tried.http[:1], tried.rtsp}
+    states = _knocked([(host, port) for port in first for host in hosts], window)
+    alive = [host for host in hosts if any((host, port) in states for port in first)]
+    rest = [port for port in tried.http if port not in first]
+    states |= _knocked([(host, port) for port in rest for host in alive], window)
+    neighbours = _neighbours(_NEIGHBOURS)
+
+    def told(host: str) -> Surveyed:
+        open_ports = tuple(port for port in (*tried.http, tried.rtsp) if states.get((host, port)))
+        mac = neighbours.get(host)
+        found = _told_apart(host, open_ports, services, limits=limits, rtsp_port=tried.rtsp)
+        return replace(
+            found, open_ports=open_ports, mac_address=mac, make_hint=_MAKES.get((mac or "")[:8], "")
+        )
+
+    answering = [host for host in alive if any(state for (who, _), state in states.items() if who == host)]
+    with ThreadPoolExecutor(1 if gentle else _ASKERS, thread_name_prefix="survey") as askers:
+        return list(askers.map(told, answering))
+
+
+def _knocked(targets: Sequence[tuple[str, int]], window: int) -> dict[tuple[str, int], bool]:
+    """Which ports are open (True) or refused (False); silent ones are absent."""
+    states: dict[tuple[str, int], bool] = {}
+    waiting = list(reversed(targets))
+    with selectors.DefaultSelector() as selector:
+        ends: dict[socket.socket, float] = {}
+        while waiting or ends:
+            while waiting and len(ends) < window:
+                _dial(waiting.pop(), selector, ends, states)
+            for key, _ in selector.select(0.05):
+                sock = key.fileobj
+                assert isinstance(sock, socket.socket)
+                states[key.data] = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0
+                _hung_up(sock, selector, ends)
+            now = time.monotonic()
+            for sock in [late for late, end in ends.items() if end < now]:
+                _hung_up(sock, selector, ends)
+    return states
+
+
+def _dial(
+    target: tuple[str, int],
+    selector: selectors.BaseSelector,
+    ends: dict[socket.socket, float],
+    states: dict[tuple[str, int], bool],
+) -> None:
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    sock.setblocking(False)
+    try:
+        sock.connect(target)
+    except BlockingIOError:
+        selector.register(sock, selectors.EVENT_WRITE, target)
+        ends[sock] = time.monotonic() + _CONNECT_S
+        return
+    except ConnectionRefusedError:
+        states[target] = False
+    except OSError:
+        pass  # no route: nobody is there
+    else:
+        states[target] = True
+    sock.close()
+
+
+def _hung_up(sock: socket.socket, selector: selectors.BaseSelector, ends: dict[socket.socket, float]) -> None:
+    selector.unregister(sock)
+    del ends[sock]
+    sock.close()
+
+
+def _told_apart(
+    host: str, open_ports: Sequence[int], services: Services, *, limits: Limits, rtsp_port: int
+) -> Surveyed:
+    """Ask for ONVIF at each web port, then for RTSP."""
+    web = [port for port in open_ports if port != rtsp_port]
+    for port in web:
+        kind = _onvif(host, port, services, limits=limits)
+        if kind is Kind.NOT_ACTIVATED:
+            return Surveyed(host, kind, port, detail=sentences.not_activated(f"{host}:{port}"))
+        if kind is Kind.ONVIF:
+            return Surveyed(host, kind, port)
+    speaks_rtsp = rtsp_port in open_ports and _rtsp(host, rtsp_port)
+    if speaks_rtsp and web:
+        detail = sentences.onvif_closed(f"{host}:{web[0]}", rtsp_port)
+        return Surveyed(host, Kind.ONVIF_OFF, web[0], detail=detail)
+    if speaks_rtsp:
+        return Surveyed(host, Kind.RTSP_ONLY, detail=sentences.rtsp_only(f"{host}:{rtsp_port}"))
+    return Surveyed(host, Kind.OTHER, web[0] if web else 0)
+
+
+def _onvif(host: str, port: int, services: Services, *, limits: Limits) -> Kind:
+    """Whether ONVIF answers, asked without credentials; OTHER when it does not."""
+    device = Device(f"survey-{host}", DeviceClass.INTEGRATED, host, port)
+    account = Account("", Secret(""), rest_s=0)
+    session = Session(device, account, services, limits=replace(limits, total_s=_ASK_S))
+    with contextlib.closing(session), session.transport.within(_ASK_S):
+        try:
+            session.clock()
+        except DeviceError:
+            return Kind.OTHER
+        try:
+            read_device_information(session)
+        except DeviceError as error:
+            return Kind.NOT_ACTIVATED if error.kind is DeviceTrouble.NOT_ACTIVATED else Kind.ONVIF
+    return Kind.ONVIF
+
+
+def _rtsp(host: str, port: int) -> bool:
+    """Whether the port answers OPTIONS as RTSP does (RFC 2326 10.1)."""
+    deadline = Deadline(_ASK_S)
+    try:
+        with connect(host, port, deadline, connect_s=_CONNECT_S) as sock:
+            sock.sendall(f"OPTIONS rtsp://{host}:{port}/ RTSP/1.0\r\nCSeq: 1\r\n\r\n".encode())
+            sock.settimeout(deadline.remaining_s())
+            return sock.recv(8).startswith(b"RTSP/1.")
+    except OSError:
+        return False
+
+
+def _neighbours(file: Path) -> dict[str, str]:
+    """The kernel's neighbour table: address to ``XX-XX-XX-XX-XX-XX``; empty where there is none."""
+    try:
+        lines = file.read_text("ascii", "replace").splitlines()[1:]
+    except OSError:
+        return {}
+    rows = (line.split() for line in lines)
+    return {
+        row[0]: row[3].upper().replace(":", "-")
+        for row in rows
+        if len(row) > 3 and row[3] != "00:00:00:00:00:00"
+    }

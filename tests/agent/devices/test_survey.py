@@ -1,0 +1,96 @@
+"""Who answers at an address is told apart before anybody logs in."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import pytest
+
+from agent.devices import OnvifRoom
+from agent.devices.survey import Kind, Ports, Surveyed, _neighbours
+from tests.agent.devices.builders import QUICK
+from tests.support.hostile import Hostile, answering
+from tests.support.processes import free_port
+from tests.support.virtual_county import entry, running
+
+_FAULT = (
+    '<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"><s:Body><s:Fault><s:Code><s:Value>s:Sender'
+    "</s:Value><s:Subcode><s:Value>ter:NotAuthorized</s:Value></s:Subcode></s:Code><s:Reason>"
+    '<s:Text xml:lang="en">The device is not activated</s:Text></s:Reason></s:Fault></s:Body></s:Envelope>'
+)
+PAGE = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 13\r\n\r\n<html></html>"
+RTSP = b"RTSP/1.0 200 OK\r\nCSeq: 1\r\nPublic: OPTIONS, DESCRIBE\r\n\r\n"
+
+
+def refusing() -> bytes:
+    body = _FAULT.encode()
+    head = f"HTTP/1.1 400 Bad\r\nContent-Type: application/soap+xml\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+def seen(host: str, ports: Ports) -> Surveyed | None:
+    found = OnvifRoom(limits=QUICK).survey([f"{host}/32"], ports=ports)
+    return found[0] if found else None
+
+
+def test_a_camera_is_found_without_multicast_and_without_a_password() -> None:
+    with running(entry("cam")) as county:
+        device = county.device()
+        told = seen(device.ip, Ports((device.http_port,), free_port()))
+        assert told is not None
+        assert (told.kind, told.port) == (Kind.ONVIF, device.http_port)
+        assert not [name for name in device.counters if name.startswith("auth_wrong")]
+
+
+def test_a_device_without_a_password_yet_is_not_activated() -> None:
+    with answering(lambda _: refusing()) as camera:
+        told = seen(camera.host, Ports((camera.port,), free_port()))
+        assert told is not None
+        assert told.kind is Kind.NOT_ACTIVATED
+        assert "未激活" in told.detail
+
+
+@pytest.mark.parametrize(("page", "kind"), [(True, Kind.ONVIF_OFF), (False, Kind.RTSP_ONLY)])
+def test_a_camera_without_onvif_is_told_as_what_it_is(page: bool, kind: Kind) -> None:
+    with contextlib.ExitStack() as stack:
+        rtsp = stack.enter_context(answering(lambda _: RTSP))
+        web = stack.enter_context(answering(lambda _: PAGE)).port if page else free_port()
+        told = seen(rtsp.host, Ports((web,), rtsp.port))
+        assert told is not None
+        assert told.kind is kind
+
+
+def test_a_printer_is_something_else_and_nobody_is_nobody() -> None:
+    with answering(lambda _: PAGE) as printer:
+        told = seen(printer.host, Ports((printer.port,), free_port()))
+        assert told is not None
+        assert told.kind is Kind.OTHER
+    assert seen("127.77.77.77", Ports((free_port(),), free_port())) is None
+
+
+def test_a_host_that_accepts_and_is_silent_holds_nobody_up() -> None:
+    with Hostile("never_answers") as silent:
+        told = seen(silent.host, Ports((silent.port,), free_port()))
+        assert told is not None
+        assert told.kind is Kind.OTHER
+
+
+def test_nothing_but_the_subnet_is_touched() -> None:
+    with answering(lambda _: PAGE) as other:
+        assert OnvifRoom(limits=QUICK).survey(["127.88.0.0/28"], ports=Ports((other.port,), other.port)) == []
+        assert other.requests == []
+    with pytest.raises(ValueError, match="nonsense"):
+        OnvifRoom(limits=QUICK).survey(["nonsense"])
+
+
+def test_macs_come_from_the_kernel_s_table(tmp_path: Path) -> None:
+    table = tmp_path / "arp"
+    table.write_text(
+        "IP address       HW type     Flags       HW address            Mask     Device\n"
+        "192.168.1.64     0x1         0x2         44:19:b6:01:02:03     *        eth0\n"
+        "192.168.1.65     0x1         0x0         00:00:00:00:00:00     *        eth0\n"
+        "broken\n"
+    )
+    assert _neighbours(table) == {"192.168.1.64": "44-19-B6-01-02-03"}
+    assert _neighbours(tmp_path / "none") == {}
