@@ -14,10 +14,12 @@ from __future__ import annotations
 import logging
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
 from agent.devices import sentences
+from agent.devices.settings import refusals
+from agent.devices.settings.checks import is_kept, problem_of
 from agent.devices.settings.surface import Surface
 from agent.errors import DeviceError, DeviceTrouble
 from agent.management import Allowed, Change, ChangedField, Settings, Value
@@ -27,9 +29,8 @@ log = logging.getLogger(__name__)
 READ_BACK_S = 45.0
 """Some makes restart over a write (Hikvision: a new stream size, half a minute)."""
 _PAUSE_S = 1.0
-_ROUNDED = 0.15
-"""Devices keep rates and exposures in steps; what differs by more was not kept."""
 _AWAY = (DeviceTrouble.UNREACHABLE, DeviceTrouble.HUNG, DeviceTrouble.BAD_ANSWER, DeviceTrouble.NO_ONVIF)
+_NOT_TOLD = (DeviceTrouble.NOT_SUPPORTED, DeviceTrouble.BAD_ANSWER, DeviceTrouble.BAD_VALUE)
 
 
 class SettingsAspect(ABC):
@@ -48,16 +49,32 @@ class SettingsAspect(ABC):
         """The settings now; remembers what ``_send`` writes changed copies of."""
 
     @abstractmethod
-    def _bounds(self) -> dict[str, Allowed]:
-        """What the device says each may be."""
+    def _bounds(self, wanted: Settings, /) -> dict[str, Allowed]:
+        """What the device says each may be, once ``wanted`` is so: sizes depend on the codec."""
 
     @abstractmethod
     def _send(self, changed: Settings) -> None:
         """Write changed copies of what was looked at last."""
 
-    def _may_follow(self, name: str, changed: Settings) -> bool:
+    def _rest(self) -> Mapping[str, str]:
+        """What else the elements looked at last hold, by where it stands: all of it is to stay."""
+        return {}
+
+    def _may_follow(self, _name: str, _changed: Settings, /) -> bool:
         """Whether a setting may move by itself because others were written (a codec's profile with it)."""
-        return name.rpartition(".")[0] in {other.rpartition(".")[0] for other in changed}
+        return False
+
+    def _known_as(self, wanted: Settings) -> Settings:
+        """``wanted`` by the names of ``_look``, where a thing has several (a token and a role)."""
+        return wanted
+
+    def _objections(self, _wanted: Settings, _before: Settings, /) -> Sequence[str]:
+        """Why these values must not be written together, one sentence each; nothing was sent yet."""
+        return ()
+
+    def _measured(self, _changed: Settings, /) -> tuple[ChangedField, ...]:
+        """What a write brought about that is no setting."""
+        return ()
 
     def read(self) -> Settings:
         with self._surface.lock, self._surface.session.transport.within(READ_BACK_S):
@@ -66,7 +83,7 @@ class SettingsAspect(ABC):
     def allowed(self) -> Mapping[str, Allowed]:
         with self._surface.lock, self._surface.session.transport.within(READ_BACK_S):
             self._look()
-            return self._asked_bounds()
+            return self._asked_bounds({})
 
     def write(self, wanted: Settings, *, dry_run: bool = False) -> Change:
         surface = self._surface
@@ -76,40 +93,76 @@ class SettingsAspect(ABC):
             )
         with surface.lock, surface.session.transport.within(READ_BACK_S):
             before = self._look()
-            bounds = self._asked_bounds()
-            self._check(wanted, before, bounds)
+            rest = dict(self._rest())
+            wanted = self._known_as(wanted)
+            bounds = self._asked_bounds(wanted)
             changed = {name: value for name, value in wanted.items() if before.get(name) != value}
+            self._check(wanted, changed, before, bounds)
             if not changed or dry_run:
                 return Change(self.name, _fields(changed, before, changed), dry_run=dry_run)
-            self._send(changed)
+            refused = self._sent(changed, before)
         after = self._looked_again()
-        self._compare(before, changed, after)
+        differences = self._differences(before, changed, after, bounds) + self._strayed(rest, changed)
+        if differences:
+            detail = sentences.not_kept(surface.where, differences)
+            raise refused or surface.error(DeviceTrouble.NOT_KEPT, detail)
+        return self._told(before, changed, after)
+
+    def _told(self, before: Settings, changed: Settings, after: Settings) -> Change:
         moved = {
             name: before[name] for name, value in after.items() if name in before and value != before[name]
         }
-        change = Change(self.name, _fields({**moved, **changed}, before, after))
+        with self._surface.lock, self._surface.session.transport.within(self._surface.limits.total_s):
+            measured = self._measured(changed)
+        change = Change(self.name, _fields({**moved, **changed}, before, after) + measured)
         told = ", ".join(f"{each.name}: {each.before} -> {each.after}" for each in change.fields)
-        log.info("device=%s aspect=%s changed %s", surface.device.id, self.name, told)
+        log.info("device=%s aspect=%s changed %s", self._surface.device.id, self.name, told)
         return change
 
-    def _asked_bounds(self) -> dict[str, Allowed]:
+    def _asked_bounds(self, wanted: Settings) -> dict[str, Allowed]:
         try:
-            return self._bounds()
+            return self._bounds(wanted)
         except DeviceError as error:
-            if error.kind in (DeviceTrouble.NOT_SUPPORTED, DeviceTrouble.BAD_ANSWER, DeviceTrouble.BAD_VALUE):
+            if error.kind in _NOT_TOLD:
                 return {}
             raise
 
-    def _check(self, wanted: Settings, before: Settings, bounds: Mapping[str, Allowed]) -> None:
+    def _check(
+        self, wanted: Settings, changed: Settings, before: Settings, bounds: Mapping[str, Allowed]
+    ) -> None:
         problems = [
             problem
             for name, value in wanted.items()
-            if (problem := _problem(name, value, before.get(name), bounds.get(name)))
+            if (problem := problem_of(name, value, before.get(name), bounds.get(name)))
         ]
+        problems = problems or list(self._objections(changed, before))
         if problems:
             unknown = any(name not in before for name in wanted)
             detail = sentences.bad_values(self._surface.where, problems, sorted(before) if unknown else ())
             raise self._surface.error(DeviceTrouble.BAD_VALUE, detail)
+
+    def _sent(self, changed: Settings, before: Settings) -> DeviceError | None:
+        """Send. A device that went away over it may have done it: that error is returned, not raised."""
+        try:
+            self._send(changed)
+        except DeviceError as error:
+            if error.kind in _AWAY:
+                return error
+            raise self._half_done(error, changed, before) from error
+        return None
+
+    def _half_done(self, error: DeviceError, changed: Settings, before: Settings) -> DeviceError:
+        """``error`` with what was already written when the device refused the rest."""
+        if len(changed) < 2:
+            return error
+        try:
+            now = self._look()
+        except DeviceError:
+            return error
+        done = [name for name in changed if now.get(name) != before.get(name)]
+        if not done:
+            return error
+        return self._surface.error(error.kind, refusals.half_done(error.detail, done))
 
     def _looked_again(self) -> dict[str, Value]:
         """The settings after a write; waits for a device that went away over it. Raises DeviceError."""
@@ -123,49 +176,44 @@ class SettingsAspect(ABC):
                     raise
             self._pause(_PAUSE_S)
 
-    def _compare(self, before: Settings, changed: Settings, after: Settings) -> None:
+    def _differences(
+        self, before: Settings, changed: Settings, after: Settings, bounds: Mapping[str, Allowed]
+    ) -> list[str]:
         lost = [
             sentences.kept_instead(name, value, after.get(name))
             for name, value in changed.items()
-            if not self._is_kept(name, value, before.get(name), after.get(name))
+            if not self._is_kept(name, value, before, after, bounds)
         ]
         strayed = [
             sentences.moved_by_itself(name, value, after.get(name))
             for name, value in before.items()
             if name not in changed and after.get(name) != value and not self._may_follow(name, changed)
         ]
-        if lost or strayed:
-            detail = sentences.not_kept(self._surface.where, [*lost, *strayed])
-            raise self._surface.error(DeviceTrouble.NOT_KEPT, detail)
+        return lost + strayed
 
-    def _is_kept(self, name: str, wanted: Value, before: Value | None, after: Value | None) -> bool:
-        if after == wanted:
-            return True
-        if name.rpartition(".")[2] not in self.rounds or after == before:
-            return False
-        if not isinstance(wanted, int | float) or not isinstance(after, int | float):
-            return False
-        return abs(after - wanted) <= max(1.0, abs(wanted) * _ROUNDED)
+    def _is_kept(
+        self,
+        name: str,
+        wanted: Value,
+        before: Settings,
+        after: Settings,
+        bounds: Mapping[str, Allowed],
+    ) -> bool:
+        found = after.get(name)
+        rounded = name.rpartition(".")[2] in self.rounds and found != before.get(name)
+        return is_kept(wanted, found, bounds.get(name) if rounded else None)
+
+    def _strayed(self, rest: Mapping[str, str], changed: Settings) -> list[str]:
+        """What moved in the parts of the elements that are no settings here."""
+        now = self._rest()
+        return [
+            sentences.moved_by_itself(where, was or "-", now.get(where))
+            for where, was in rest.items()
+            if now.get(where) != was and not self._may_follow(where, changed)
+        ]
 
 
 def _fields(names: Settings, before: Settings, after: Settings) -> tuple[ChangedField, ...]:
     return tuple(
         ChangedField(name, before.get(name), names[name], after[name]) for name in names if name in after
     )
-
-
-def _problem(name: str, value: Value, present: Value | None, allowed: Allowed | None) -> str:
-    """Why a value cannot be asked for; "" when it can."""
-    if present is None:
-        return sentences.no_such_setting(name)
-    if allowed is None:
-        return ""
-    if not allowed.writable:
-        return sentences.setting_read_only(name)
-    if allowed.values and value not in allowed.values:
-        return sentences.outside(name, value, str(allowed))
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return ""
-    too_low = allowed.low is not None and value < allowed.low
-    too_high = allowed.high is not None and value > allowed.high
-    return sentences.outside(name, value, str(allowed)) if too_low or too_high else ""

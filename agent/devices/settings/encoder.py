@@ -6,13 +6,15 @@ The names stay with the configurations for as long as the aspect is open, whatev
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 
 from lxml import etree
 
-from agent.devices.settings import places
+from agent.devices.settings import places, refusals
 from agent.devices.settings.change import SettingsAspect
+from agent.devices.settings.encoder_options import options_1, options_2
 from agent.devices.settings.places import (
     Place,
     flag_attribute,
@@ -23,7 +25,7 @@ from agent.devices.settings.places import (
     word_attribute,
 )
 from agent.devices.settings.surface import named, renamed
-from agent.devices.soap import below, child, child_text, element, local_name
+from agent.devices.soap import child, child_text, element, local_name
 from agent.devices.wsdl import NAMESPACES
 from agent.errors import DeviceError, DeviceTrouble
 from agent.management import Allowed, Settings, Value
@@ -48,6 +50,15 @@ _MEDIA2: tuple[Place, ...] = (
     number_at("quality", "Quality"),
     flag_attribute("constant_rate", "ConstantBitRate", "RateControl"),
 )
+
+
+_FOLLOWS: Mapping[str, tuple[str, ...]] = {
+    "gop_frames": ("fps",),  # Reolink keeps it as a multiple of the frame rate
+    "kbps": ("size", "fps", "constant_rate"),
+    "fps": ("size",),
+    "quality": ("kbps", "constant_rate"),
+}
+"""Which settings of a stream may move by themselves after which others; after a codec, all of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,29 +119,101 @@ class EncoderAspect(SettingsAspect):
             if token not in self._roles and len(self._roles) < len(_ROLES):
                 self._roles[token] = _ROLES[len(self._roles)]
 
-    def _bounds(self) -> dict[str, Allowed]:
+    def _bounds(self, wanted: Settings, /) -> dict[str, Allowed]:
         found: dict[str, Allowed] = {}
         for held in self._held:
-            told = self._options(held)
+            told = self._options(held, str(wanted.get(f"{held.role}.codec", "")))
             found |= {f"{held.role}.{name}": allowed for name, allowed in told.items()}
         return found
 
-    def _options(self, held: _Held) -> dict[str, Allowed]:
-        wanted = named(held.service, "ConfigurationToken", held.token)
-        answer = self._surface.ask(held.service, "GetVideoEncoderConfigurationOptions", wanted)
-        return _options_2(answer, held.node) if held.service == "media2" else _options_1(answer)
+    def _options(self, held: _Held, codec: str) -> dict[str, Allowed]:
+        """What one configuration may be with ``codec``; with the codec it has when that is ""."""
+        token = named(held.service, "ConfigurationToken", held.token)
+        answer = self._surface.ask(held.service, "GetVideoEncoderConfigurationOptions", token)
+        has = child_text(held.node, "Encoding")
+        return options_2(answer, codec or has) if held.service == "media2" else options_1(answer, has)
+
+    def _known_as(self, wanted: Settings) -> Settings:
+        roles = dict(self._roles)
+        if any(_prefix(name) not in {*roles, *roles.values()} for name in wanted):
+            roles |= self._roles_of_profiles()
+        return places.by_role(wanted, roles)
+
+    def _roles_of_profiles(self) -> dict[str, str]:
+        """Roles by the token of the profile that shows the stream."""
+        if not self._surface.has("media"):
+            return {}
+        answer = self._surface.ask("media", "GetProfiles")
+        found = {}
+        for profile in answer:
+            encoder = child(profile, "VideoEncoderConfiguration")
+            token = "" if encoder is None else (encoder.get("token") or "").strip()
+            if token in self._roles:
+                found[(profile.get("token") or "").strip()] = self._roles[token]
+        return found
+
+    def _objections(self, wanted: Settings, before: Settings) -> Sequence[str]:
+        """A new codec often has other sizes: the one that stays must be among them."""
+        found = []
+        for held in self._held:
+            codec, size = wanted.get(f"{held.role}.codec"), f"{held.role}.size"
+            if codec is None or size in wanted:
+                continue
+            offered = self._options(held, str(codec)).get("size")
+            if offered is not None and before.get(size) not in offered.values:
+                found.append(refusals.size_of_codec(size, before.get(size), codec, str(offered)))
+        return found
+
+    def _rest(self) -> Mapping[str, str]:
+        found: dict[str, str] = {}
+        for held in self._held:
+            found |= places.rest(held.node, held.places, prefix=held.role)
+        return found
+
+    def _may_follow(self, name: str, changed: Settings) -> bool:
+        role, _, item = name.partition(".")
+        if f"{role.partition('/')[0].partition('@')[0]}.codec" in changed:
+            return True
+        return any(f"{role}.{other}" in changed for other in _FOLLOWS.get(item, ()))
 
     def _send(self, changed: Settings) -> None:
         for held in self._held:
             prefix = f"{held.role}."
             if not any(name.startswith(prefix) for name in changed):
                 continue
-            copy = deepcopy(held.node)
-            places.write(copy, held.places, changed, prefix=prefix)
-            parts = [renamed(copy, held.service, "Configuration")]
-            if held.service == "media":
-                parts.append(element(NAMESPACES["media"], "ForcePersistence", text="true"))
+            self._set(held, changed)
+
+    def _set(self, held: _Held, changed: Settings) -> None:
+        """Write one configuration; over Media where Media2 only reads it."""
+        copy = deepcopy(held.node)
+        places.write(copy, held.places, changed, prefix=f"{held.role}.")
+        parts = [renamed(copy, held.service, "Configuration")]
+        if held.service == "media":
+            parts.append(element(NAMESPACES["media"], "ForcePersistence", text="true"))
+        try:
             self._surface.ask(held.service, "SetVideoEncoderConfiguration", *parts)
+        except DeviceError as error:
+            other = self._in_media(held, changed) if error.kind is DeviceTrouble.NOT_SUPPORTED else None
+            if other is None:
+                raise
+            self._set(other, changed)
+
+    def _in_media(self, held: _Held, changed: Settings) -> _Held | None:
+        """The same configuration as Media tells it; None when it has it not, or not these settings."""
+        if held.service == "media" or not self._surface.has("media"):
+            return None
+        listed = dict(_with_token(self._surface.ask("media", "GetVideoEncoderConfigurations")))
+        if held.token not in listed:
+            return None
+        other = _Held(held.token, held.role, "media", listed[held.token])
+        offered = places.read(other.node, other.places, prefix=f"{held.role}.")
+        mine = {name for name in changed if _prefix(name) == held.role}
+        new_codec = changed.get(f"{held.role}.codec", "H264") != "H264"
+        return None if new_codec or mine - offered.keys() else other
+
+
+def _prefix(name: str) -> str:
+    return name.rpartition(".")[0]
 
 
 def _rank(role: str) -> int:
@@ -159,65 +242,3 @@ def _pixels(node: etree._Element) -> int:
     size = size_at("size", "Resolution").get(node)
     width, _, height = str(size or "0x0").partition("x")
     return int(width) * int(height)
-
-
-def _options_1(answer: etree._Element) -> dict[str, Allowed]:
-    """Media: one set of ranges a codec; only H.264's are written through it."""
-    options = child(answer, "Options")
-    h264 = child(options, "H264")
-    spans = {
-        "quality": child(options, "QualityRange"),
-        "fps": child(h264, "FrameRateRange"),
-        "gop_frames": child(h264, "GovLengthRange"),
-        "kbps": child(options, "Extension", "H264", "BitrateRange"),
-    }
-    found = {name: allowed for name, node in spans.items() if (allowed := places.span(node)) is not None}
-    listed = {"size": _sizes(h264), "profile": _texts(h264, "H264ProfilesSupported")}
-    found |= {name: Allowed(values=values) for name, values in listed.items() if values}
-    return {**found, "codec": Allowed(values=("H264",))} if h264 is not None else found
-
-
-def _options_2(answer: etree._Element, node: etree._Element) -> dict[str, Allowed]:
-    """Media2: ranges of the codec in use; the codecs of all."""
-    each = [option for option in answer if local_name(option) == "Options"]
-    codecs = tuple(dict.fromkeys(child_text(option, "Encoding") for option in each))
-    using = child_text(node, "Encoding")
-    option = next((one for one in each if child_text(one, "Encoding") == using), None)
-    if option is None:
-        return {}
-    found = {"codec": Allowed(values=codecs)}
-    spans = {"quality": "QualityRange", "kbps": "BitrateRange"}
-    found |= {
-        name: allowed
-        for name, tag in spans.items()
-        if (allowed := places.span(child(option, tag))) is not None
-    }
-    gop = [float(part) for part in (option.get("GovLengthRange") or "").split() if part.isdecimal()]
-    if len(gop) == 2:
-        found["gop_frames"] = Allowed(low=gop[0], high=gop[1])
-    rates = [float(part) for part in (option.get("FrameRatesSupported") or "").split() if _is_number(part)]
-    if rates:
-        found["fps"] = Allowed(low=min(rates), high=max(rates))
-    if len(codecs) == 1:
-        # With several codecs a profile belongs to the one that will be written, which may not be this one.
-        profiles: tuple[Value, ...] = tuple((option.get("ProfilesSupported") or "").split())
-        found |= {"profile": Allowed(values=profiles)} if profiles else {}
-    sizes = _sizes(option)
-    return {**found, "size": Allowed(values=sizes)} if sizes else found
-
-
-def _sizes(node: etree._Element | None) -> tuple[Value, ...]:
-    place = size_at("size")
-    nodes = (
-        [one for one in below(node) if local_name(one) == "ResolutionsAvailable"] if node is not None else []
-    )
-    return tuple(size for one in nodes if (size := place.get(one)) is not None)
-
-
-def _texts(node: etree._Element | None, name: str) -> tuple[Value, ...]:
-    nodes = [] if node is None else [one for one in node if local_name(one) == name]
-    return tuple(text for one in nodes if (text := (one.text or "").strip()))
-
-
-def _is_number(text: str) -> bool:
-    return text.replace(".", "", 1).isdecimal()

@@ -6,6 +6,7 @@ With one video source the names stand alone (``brightness``); with several they 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import deepcopy
 
 from lxml import etree
@@ -79,7 +80,7 @@ class ImagingAspect(SettingsAspect):
         self._held = tuple(held)
         return found
 
-    def _bounds(self) -> dict[str, Allowed]:
+    def _bounds(self, _wanted: Settings, /) -> dict[str, Allowed]:
         found: dict[str, Allowed] = {}
         for prefix, token, _ in self._held:
             options = child(self._surface.ask("imaging", "GetOptions", _source(token)), "ImagingOptions")
@@ -87,6 +88,12 @@ class ImagingAspect(SettingsAspect):
                 allowed = _option(options, path)
                 if allowed is not None:
                     found[prefix + place.name] = allowed
+        return found
+
+    def _rest(self) -> Mapping[str, str]:
+        found: dict[str, str] = {}
+        for prefix, _, node in self._held:
+            found |= places.rest(node, _SETTINGS, prefix=prefix)
         return found
 
     def _may_follow(self, name: str, changed: Settings) -> bool:

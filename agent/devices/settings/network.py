@@ -6,6 +6,7 @@ undo it. Addresses are the site's plan and are changed on the device, in front o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from copy import deepcopy
 
 from lxml import etree
@@ -15,10 +16,11 @@ from agent.devices.settings.change import SettingsAspect
 from agent.devices.settings.surface import named, renamed
 from agent.devices.soap import below, child, child_text, local_name
 from agent.errors import DeviceError, DeviceTrouble
-from agent.management import Allowed, Change, Settings, Value
+from agent.management import Allowed, Settings, Value
 
 _SHOWN = Allowed(writable=False)
 _PORT = Allowed(low=1, high=65_535)
+_PROTOCOLS = ("http", "https", "rtsp")
 
 
 class NetworkAspect(SettingsAspect):
@@ -62,7 +64,7 @@ class NetworkAspect(SettingsAspect):
         found: dict[str, Value] = {}
         for node in self._protocols:
             name, port = child_text(node, "Name").lower(), child_text(node, "Port")
-            if name in ("http", "https", "rtsp") and port.isdecimal():
+            if name in _PROTOCOLS and port.isdecimal():
                 found[f"{name}.enabled"] = child_text(node, "Enabled") in ("true", "1")
                 found[f"{name}.port"] = int(port)
         return found
@@ -75,37 +77,27 @@ class NetworkAspect(SettingsAspect):
                 raise
             return None
 
-    def _bounds(self) -> dict[str, Allowed]:
+    def _bounds(self, _wanted: Settings, /) -> dict[str, Allowed]:
         shown = ("hostname_from_dhcp", "mac", "address", "prefix", "dhcp", "dns.servers", "gateway")
-        ports = ("http.port", "https.port", "rtsp.port")
+        ports = [f"{name}.port" for name in _PROTOCOLS]
         return dict.fromkeys(shown, _SHOWN) | dict.fromkeys(ports, _PORT)
 
-    def write(self, wanted: Settings, *, dry_run: bool = False) -> Change:
-        ours = self._ours(wanted)
-        if ours:
-            detail = sentences.own_port(self._surface.where, ours)
-            raise self._surface.error(DeviceTrouble.BAD_VALUE, detail)
-        return super().write(wanted, dry_run=dry_run)
+    def _may_follow(self, name: str, changed: Settings) -> bool:
+        return name == "hostname_from_dhcp" and "hostname" in changed
 
-    def _ours(self, wanted: Settings) -> str:
-        """The setting that would cut the box off; "" when there is none."""
-        present = self.read() if any(name.endswith((".port", ".enabled")) for name in wanted) else {}
+    def _objections(self, wanted: Settings, before: Settings) -> Sequence[str]:
         using = {self._surface.device.port, self._surface.device.rtsp_port}
-        for name, value in wanted.items():
-            protocol, _, item = name.partition(".")
-            uses = present.get(f"{protocol}.port") in using
-            if uses and (
-                (item == "enabled" and value is False) or (item == "port" and value != present.get(name))
-            ):
-                return name
-        return ""
+        ours = [f"{name}." for name in _PROTOCOLS if before.get(f"{name}.port") in using]
+        return [
+            sentences.own_port(self._surface.where, name) for name in wanted if name.startswith(tuple(ours))
+        ]
 
     def _send(self, changed: Settings) -> None:
         if "hostname" in changed:
             self._surface.ask(
                 "devicemgmt", "SetHostname", named("devicemgmt", "Name", str(changed["hostname"]))
             )
-        if any(name.partition(".")[0] in ("http", "https", "rtsp") for name in changed):
+        if any(name.partition(".")[0] in _PROTOCOLS for name in changed):
             written = [_protocol(deepcopy(node), changed) for node in self._protocols]
             self._surface.ask("devicemgmt", "SetNetworkProtocols", *written)
 

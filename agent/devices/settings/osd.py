@@ -6,14 +6,16 @@ OSD, an empty text written to a used one takes it away. Numbers stay while the a
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 
 from lxml import etree
 
-from agent.devices.settings import places
+from agent.devices.settings import places, refusals
 from agent.devices.settings.change import SettingsAspect
-from agent.devices.settings.places import number_at, text_at
+from agent.devices.settings.places import by_role, number_at, text_at
 from agent.devices.settings.surface import SCHEMA, named, renamed, tokens
 from agent.devices.soap import child, child_text, element, local_name
 from agent.devices.wsdl import NAMESPACES
@@ -45,6 +47,8 @@ class OsdAspect(SettingsAspect):
     _held: tuple[_Held, ...] = ()
     _service = "media"
     _free: str | None = None
+    _room: int | None = None
+    """How many plain texts the device takes; None when it does not say."""
     _numbers: dict[str, str]
     _offered: set[str]
     """Names under which a free place was shown: it moves as texts come and go."""
@@ -93,12 +97,15 @@ class OsdAspect(SettingsAspect):
             self._numbers[token] = next(str(n) for n in range(1, 99) if str(n) not in taken)
         return _Held(token, self._numbers[token], node)
 
-    def _bounds(self) -> dict[str, Allowed]:
+    def _bounds(self, _wanted: Settings, /) -> dict[str, Allowed]:
         configuration = self._configuration()
         answer = self._surface.ask(
             self._service, "GetOSDOptions", named(self._service, "ConfigurationToken", configuration)
         )
         options = child(answer, "OSDOptions")
+        most = child(options, "MaximumNumberOfOSDs")
+        room = "" if most is None else most.get("PlainText") or ""
+        self._room = int(room) if room.isdecimal() else None
         positions = tuple(
             text
             for node in (() if options is None else options)
@@ -113,8 +120,26 @@ class OsdAspect(SettingsAspect):
                 found[f"{held.role}.font_size"] = sizes
         return found
 
-    def _may_follow(self, name: str, changed: Settings) -> bool:
-        return name in self._offered or super()._may_follow(name, changed)
+    def _may_follow(self, name: str, changed: Settings, /) -> bool:
+        # Position and size go with a text that is taken away.
+        role = re.split(r"[./@]", name, maxsplit=1)[0]
+        return name in self._offered or changed.get(f"{role}.text") == ""
+
+    def _known_as(self, wanted: Settings) -> Settings:
+        return by_role(wanted, {held.token: held.role for held in self._held})
+
+    def _objections(self, wanted: Settings, _before: Settings, /) -> Sequence[str]:
+        made = f"{self._free}.text"
+        used = sum(1 for held in self._held if held.role != _CLOCK)
+        full = self._room is not None and used >= self._room
+        return [refusals.no_text_left(made, used)] if full and wanted.get(made) else []
+
+    def _rest(self) -> Mapping[str, str]:
+        found: dict[str, str] = {}
+        for held in self._held:
+            if held.role == _CLOCK or _TEXT.get(held.node):
+                found |= places.rest(held.node, (_TEXT, *_COMMON), prefix=held.role)
+        return found
 
     def _send(self, changed: Settings) -> None:
         for held in self._held:

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 
 from lxml import etree
 
 from agent.devices.redact import quoted
-from agent.devices.soap import child, child_text
-from agent.management import Allowed, Value
-
-_LONGEST = 200
+from agent.devices.settings.checks import LONGEST
+from agent.devices.soap import child, child_text, local_name
+from agent.management import Allowed, Settings, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ def text_at(name: str, *path: str) -> Place:
     """A word or text in the element at ``path`` (local names)."""
 
     def get(root: etree._Element) -> Value | None:
-        return None if child(root, *path) is None else quoted(child_text(root, *path), longest=_LONGEST)
+        return None if child(root, *path) is None else quoted(child_text(root, *path), longest=LONGEST)
 
     return Place(name, get, _writer(path, str))
 
@@ -90,12 +90,51 @@ def write(
             place.put(root, values[prefix + place.name])
 
 
+def rest(root: etree._Element, places: Iterable[Place], *, prefix: str = "") -> dict[str, str]:
+    """What the element holds beside ``places``, by where it stands; UseCount is left out."""
+    copy = deepcopy(root)
+    for place in places:
+        present = place.get(copy)
+        if present is not None:
+            place.put(copy, "0x0" if place.name == "size" else _NOTHING[type(present)])
+    found: dict[str, str] = {}
+    _gather(copy, prefix, found)
+    return found
+
+
+def by_role(wanted: Settings, roles: Mapping[str, str]) -> Settings:
+    """``wanted`` with names that begin with a token named by its role: ``VE_1.fps`` is ``main.fps``."""
+    renamed = {}
+    for name, value in wanted.items():
+        token, _, item = name.rpartition(".")
+        renamed[f"{roles[token]}.{item}" if token in roles else name] = value
+    return renamed
+
+
 def span(node: etree._Element | None) -> Allowed | None:
     """The range of an element with Min and Max; None when it has none."""
     low, high = (_number(child_text(node, end)) for end in ("Min", "Max"))
     if not isinstance(low, int | float) or not isinstance(high, int | float) or low > high:
         return None
     return Allowed(low=float(low), high=float(high))
+
+
+_NOTHING: Mapping[type, Value] = {str: "", int: 0, float: 0, bool: False}
+
+
+def _gather(node: etree._Element, at: str, found: dict[str, str]) -> None:
+    inside = [part for part in node if isinstance(part.tag, str)]
+    for name, value in node.attrib.items():
+        found[f"{at}@{etree.QName(str(name)).localname}"] = str(value).strip()
+    if not inside:
+        found[at] = (node.text or "").strip()
+    counts: dict[str, int] = {}
+    for part in inside:
+        name = local_name(part)
+        counts[name] = counts.get(name, 0) + 1
+        number = f"[{counts[name]}]" if counts[name] > 1 else ""
+        if name != "UseCount":
+            _gather(part, f"{at}/{name}{number}", found)
 
 
 def _number(text: str) -> int | float | None:

@@ -16,6 +16,7 @@ from agent.devices.address import Endpoint
 from agent.devices.identity import Whereabouts, read_whereabouts
 from agent.devices.limits import Limits
 from agent.devices.session import Session, plain_question
+from agent.devices.settings import refusals
 from agent.devices.soap import Fault, element
 from agent.devices.wsdl import NAMESPACES, Services
 from agent.errors import DeviceError, DeviceTrouble
@@ -122,9 +123,10 @@ class Surface:
     def _refused(self, operation: str, fault: Fault) -> DeviceError:
         if fault.not_supported:
             return self.error(DeviceTrouble.NOT_SUPPORTED, sentences.not_supported(self.where, operation))
-        detail = sentences.fault(self.where, operation, str(fault))
-        refused = _VALUE_REFUSED.intersection(fault.codes)
-        return self.error(DeviceTrouble.BAD_VALUE if refused else DeviceTrouble.BAD_ANSWER, detail)
+        if _VALUE_REFUSED.intersection(fault.codes):
+            detail = refusals.value_refused(self.where, operation, str(fault))
+            return self.error(DeviceTrouble.BAD_VALUE, detail)
+        return self.error(DeviceTrouble.BAD_ANSWER, sentences.fault(self.where, operation, str(fault)))
 
 
 def named(service: str, name: str, text: str) -> etree._Element:

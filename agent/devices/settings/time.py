@@ -7,20 +7,21 @@ a manual clock keeps the time it had unless ``synchronise`` is asked for.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from lxml import etree
 
 from agent.devices import sentences
-from agent.devices.settings import places
+from agent.devices.settings import places, refusals
 from agent.devices.settings.change import SettingsAspect
 from agent.devices.settings.places import flag_at, text_at
 from agent.devices.settings.surface import SCHEMA, named
 from agent.devices.soap import child, child_text, element, local_name
 from agent.devices.wsdl import NAMESPACES
 from agent.errors import DeviceError, DeviceTrouble
-from agent.management import Allowed, Settings, Value
+from agent.management import Allowed, ChangedField, Settings, Value
 
 _TDS = NAMESPACES["devicemgmt"]
 _PLACES = (
@@ -29,6 +30,13 @@ _PLACES = (
     flag_at("daylight_saving", "DaylightSavings"),
 )
 _TOLERATED_S = 2.0
+_POSIX_NAME = r"(?:[A-Za-z]{3,10}|<[A-Za-z0-9+-]{3,10}>)"
+_POSIX_TIME = r"[+-]?[0-9]{1,3}(?::[0-9]{2}){0,2}"
+_POSIX_ZONE = re.compile(
+    rf"{_POSIX_NAME}{_POSIX_TIME}(?:{_POSIX_NAME}(?:{_POSIX_TIME})?(?:,[MJ0-9./:+-]+,[MJ0-9./:+-]+)?)?"
+)
+"""POSIX 1003.1, 8.3: what ONVIF's TimeZone is; devices show worse, nothing worse is written."""
+_HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
 
 
 class TimeAspect(SettingsAspect):
@@ -61,11 +69,40 @@ class TimeAspect(SettingsAspect):
         )
         return {"ntp.servers": listed, "ntp.from_dhcp": child_text(node, "FromDHCP") in ("true", "1")}
 
-    def _bounds(self) -> dict[str, Allowed]:
+    def _bounds(self, _wanted: Settings, /) -> dict[str, Allowed]:
         return {"mode": Allowed(values=("NTP", "Manual"))}
 
     def _may_follow(self, name: str, changed: Settings) -> bool:
+        if name == "daylight_saving":
+            return "zone" in changed  # some makes read it out of the zone
         return name == "ntp.servers" and "ntp.from_dhcp" in changed
+
+    def _objections(self, wanted: Settings, before: Settings) -> Sequence[str]:
+        to_be = {**before, **wanted}
+        found = []
+        if wanted.get("mode") == "NTP" and to_be.get("ntp.from_dhcp") is False and not to_be["ntp.servers"]:
+            found.append(refusals.no_time_server("mode"))
+        if "zone" in wanted and not _POSIX_ZONE.fullmatch(str(wanted["zone"])):
+            found.append(refusals.not_posix_zone("zone", str(wanted["zone"])))
+        servers = wanted.get("ntp.servers", ())
+        found += [
+            refusals.not_a_host("ntp.servers", server)
+            for server in (servers if isinstance(servers, tuple) else ())
+            if not _is_host(server)
+        ]
+        return found
+
+    def _measured(self, changed: Settings) -> tuple[ChangedField, ...]:
+        """The clock against the box's, before and after: whether NTP works is seen here, not in the mode."""
+        if "mode" not in changed and "ntp.servers" not in changed:
+            return ()
+        account = self._surface.session.account
+        before = account.clock_error_s
+        self._surface.session.clock()
+        if before is None or account.clock_error_s is None:
+            return ()
+        after = round(account.clock_error_s, 1)
+        return (ChangedField("clock_error_s", round(before, 1), 0.0, after),)
 
     def _send(self, changed: Settings) -> None:
         now = self._look()
@@ -115,6 +152,14 @@ class TimeAspect(SettingsAspect):
     def _device_now(self) -> datetime:
         account = self._surface.session.account
         return account.box_utc() + timedelta(seconds=account.clock_error_s or 0.0)
+
+
+def _is_host(server: str) -> bool:
+    try:
+        ipaddress.ip_address(server)
+    except ValueError:
+        return _HOST.fullmatch(server) is not None
+    return True
 
 
 def _server(server: str) -> etree._Element:
