@@ -348,6 +348,8 @@ def device_of(section: DeviceSection) -> Device:
         zones=tuple(Zone(zone.name, zone.corners, zone.closed) for zone in section.zones),
         rtsp_port=section.rtsp_port,
         sip_port=section.sip_port,
+        sip_user=section.sip_user,
+        sip_registrar=section.sip_registrar,
         stream_path=section.stream_path,
     )
 

@@ -7,6 +7,7 @@ no file but the one read). Secrets come by file path only.
 from __future__ import annotations
 
 import ipaddress
+import re
 import tomllib
 from collections import Counter
 from collections.abc import Mapping
@@ -30,6 +31,7 @@ from protocol.words import DeviceClass
 Title = Annotated[str, StringConstraints(max_length=120)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
+SipUser = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.+*-]{0,64}$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -144,12 +146,29 @@ class DeviceSection(Section):
     port: Port = Field(80, description="Port of its ONVIF door.")
     rtsp_port: Port = Field(554, description="Port of its RTSP door, for RTSP-only devices.")
     sip_port: Port = Field(5060, description="Port for SIP OPTIONS of a conference endpoint.")
+    sip_user: SipUser = Field("", description="Number or name of a conference endpoint.")
+    sip_registrar: str | None = Field(
+        None, description="SIP registrar that should know the endpoint, host or host:port."
+    )
     stream_path: str | None = Field(None, description="RTSP path of a device without ONVIF.")
     title: Title = Field("", description="Display name: a place, never a person.")
     gb_code: GbCode | None = Field(None, description="20-digit GB/T 28181 code.")
     username: str = Field("", description="Account on the device.")
     password_file: Path | None = Field(None, description="File with the password of that account.")
     zones: tuple[ZoneSection, ...] = Field((), alias="zone", description="Zones of its picture.")
+
+    @field_validator("sip_registrar")
+    @classmethod
+    def _registrar_is_an_address(cls, value: str | None) -> str | None:
+        if value is not None and re.fullmatch(r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?", value) is None:
+            raise ValueError(f"{value!r} is no host or host:port / 不是有效的注册服务器地址")
+        return value
+
+    @model_validator(mode="after")
+    def _registrar_needs_a_number(self) -> DeviceSection:
+        if self.sip_registrar is not None and not self.sip_user:
+            raise ValueError("sip_registrar needs sip_user / 填了注册服务器，还要填 sip_user")
+        return self
 
     @field_validator("host")
     @classmethod

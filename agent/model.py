@@ -53,6 +53,10 @@ class Device:
     zones: tuple[Zone, ...] = ()
     rtsp_port: int = 554
     sip_port: int = 5060
+    sip_user: str = ""
+    """Number or name of a conference endpoint; "" asks the endpoint itself, whatever its number."""
+    sip_registrar: str | None = None
+    """``host`` or ``host:port`` where the endpoint should be registered."""
     stream_path: str | None = None
     """For RTSP-only devices: path of the stream, no ONVIF asked."""
 
@@ -92,11 +96,26 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class LineQuality:
+    """The way to one device, by its last probes. Delay and jitter are of the round trip, in ms."""
+
+    probes: int
+    loss_ratio: float
+    delay_ms: float | None = None
+    """Median; None when no probe was answered."""
+    jitter_ms: float | None = None
+    """RFC 3550 6.4.1, over consecutive answers; None with fewer than two."""
+    by: str = ""
+    """``icmp`` or ``sip``."""
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """One climb of the ladder by the device adapter: as far as ``authenticated``.
 
     ``reason`` is OK when nothing failed up to there. ``clock_error_s`` is device minus box, None when
     the device did not tell. ``identity`` is what is known of it, None before it was ever read.
+    ``line`` is told of conference endpoints only.
     """
 
     rung: Rung
@@ -104,6 +123,7 @@ class Evidence:
     detail: str = ""
     clock_error_s: float | None = None
     identity: Identity | None = None
+    line: LineQuality | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ if [ "$want" = test ]; then
     gst-inspect-1.0 rtspsrc >/dev/null 2>&1 || need gstreamer1.0-plugins-good
     gst-inspect-1.0 h264parse >/dev/null 2>&1 || need gstreamer1.0-plugins-bad
     gst-inspect-1.0 avdec_h264 >/dev/null 2>&1 || need gstreamer1.0-libav
+    have baresip || need baresip-core
     have node || need nodejs
     have npm || need npm
 fi

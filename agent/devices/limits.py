@@ -38,6 +38,10 @@ class Limits:
     """How long a device may be away over a restart or a firmware: domes take up to four minutes."""
     unsubscribe_s: float = 2.0
     sip_s: float = 2.0
+    series_probes: int = 10
+    """Probes of the line to a conference endpoint in one climb: at 30 s, one in three seconds."""
+    series_gap_s: float = 0.05
+    series_wait_s: float = 1.0
     listen_s: float = 3.0
     """How long discovery listens after its last probe."""
     probed_addresses: int = 1024

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from agent.devices import discovery, sentences
 from agent.devices.account import Account
 from agent.devices.adapter import OnvifAdapter
+from agent.devices.conference import ConferenceAdapter
 from agent.devices.events import NoEvents, PullPoint
 from agent.devices.identity import read_device_information
 from agent.devices.limits import Limits
@@ -20,7 +21,6 @@ from agent.devices.notifications import Tally
 from agent.devices.rtsp import RtspAdapter
 from agent.devices.session import Session
 from agent.devices.settings import DeviceSettings
-from agent.devices.sip import ConferenceAdapter
 from agent.devices.survey import Ports, Surveyed, survey
 from agent.devices.upkeep import Upkeep
 from agent.devices.upkeep.password import PasswordChange
@@ -48,9 +48,9 @@ class OnvifRoom:
 
     def open(self, device: Device) -> DeviceAdapter:
         """The adapter: SIP for a conference endpoint, RTSP where a path is given, else ONVIF."""
-        if device.is_conference:
-            return ConferenceAdapter(device, limits=self._limits)
         account = self._account(device)
+        if device.is_conference:
+            return ConferenceAdapter(device, account, limits=self._limits)
         if device.stream_path is not None:
             return RtspAdapter(device, account, limits=self._limits)
         return OnvifAdapter(device, account, self._services, limits=self._limits)

@@ -220,21 +220,6 @@ def rtsp_only(where: str) -> str:
     return both(f"{where} 只有视频流，不问 ONVIF", f"{where} has a stream only, ONVIF is not asked")
 
 
-def sip_silent(where: str, seconds: float) -> str:
-    return both(
-        f"{where} 对会议呼叫探测 {seconds:g} 秒没有回应：请检查终端电源、网线和 SIP 设置",
-        f"{where} did not answer SIP OPTIONS within {seconds:g} s: "
-        "check the endpoint's power, cable and SIP setting",
-    )
-
-
-def sip_alive(where: str, status: int, said: str) -> str:
-    return both(
-        f"{where} 会议终端在线（SIP {status} {quoted(said, longest=40)}）",
-        f"{where} is alive (SIP {status} {quoted(said, longest=40)})",
-    )
-
-
 def _duration(seconds: float) -> tuple[str, str]:
     """Its two largest units in both languages: ``1天6小时``, ``3小时12分``; what is zero is left out."""
     rest, spans = round(seconds), []

@@ -1,157 +1,136 @@
-"""Whether a conference endpoint lives: SIP OPTIONS over UDP, any answer is life.
+"""How one SIP question reaches its peer: over UDP with repetitions, or over TCP; no call is ever set up.
 
-    200: ok    401, 407: alive, wants a log-in    404, 405, 486 and every other: alive    silence: down
-
-Law: one question, repeated as RFC 3261 17.1.2 says (T1 0.5 s), answered by Call-ID; no call is ever set up.
+Law: a question ends within its deadline with a final answer, TimeoutError or OSError; over UDP it is repeated
+as RFC 3261 17.1.2 says (T1 0.5 s), and what is not the answer to it is passed over.
 """
 
 from __future__ import annotations
 
-import re
-import secrets
 import socket
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import replace
 
-from agent.devices import sentences
+from agent.devices import sip_message
 from agent.devices.address import bracketed
-from agent.devices.limits import Deadline, Limits
-from agent.devices.redact import quoted
-from agent.errors import DeviceError, DeviceTrouble
-from agent.model import Device, Evidence, Identity
-from protocol.words import Reason, Rung
+from agent.devices.limits import Deadline
+from agent.devices.sip_message import Dialogue, SipAnswer, new_call_id, target_of
+from agent.devices.transport import DeadlineSocket, connect
 
 _T1_S = 0.5
-_DATAGRAM_BYTES = 65_535
-_STATUS = re.compile(rb"^SIP/2\.0 (\d{3}) ?([^\r\n]{0,200})")
+_HEAD_BYTES = 16_384
+_STREAM_BYTES = 262_144
+"""All a peer may say before it answers."""
+_STRANGERS = 64
+"""Datagrams passed over within one wait: a flood must not keep the box busy until the deadline."""
+
+Login = Callable[[SipAnswer, Dialogue], tuple[str, str] | None]
+"""What answers a 401 or 407: name and value of a header, None to leave it at that."""
 
 
-@dataclass(frozen=True, slots=True)
-class SipAnswer:
-    """The first answer to OPTIONS. ``agent`` is what the endpoint calls itself, "" when it does not."""
-
-    status: int
-    reason: str
-    agent: str
+def options(host: str, port: int, *, seconds: float, user: str = "") -> SipAnswer:
+    """Ask OPTIONS over UDP. Raises TimeoutError on silence, OSError when host or port is not there."""
+    target = target_of(user, host, port)
+    return ask_by_udp(host, port, Dialogue("OPTIONS", target, ""), seconds=seconds)
 
 
-def options(host: str, port: int, *, seconds: float) -> SipAnswer:
-    """Ask OPTIONS. Raises TimeoutError on silence, OSError when the host or the port is not there."""
+def options_by_tcp(host: str, port: int, *, seconds: float, user: str = "") -> SipAnswer:
+    """Ask OPTIONS over TCP. Raises as ``options``; ConnectionError when the peer hangs up."""
+    asked = Dialogue("OPTIONS", target_of(user, host, port), "", transport="TCP", call_id=new_call_id())
     deadline = Deadline(seconds)
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as sock:
-        sock.connect((host, port))
-        call_id = secrets.token_hex(12)
-        request = _request(host, port, sock.getsockname(), call_id)
-        pause_s = _T1_S
-        while True:
-            sock.send(request)
-            answer = _answer(sock, call_id, deadline.cut(pause_s))
-            if answer is not None:
-                return answer
+    with connect(host, port, deadline, connect_s=seconds) as sock:
+        sock.begin(deadline, most_bytes=2 * _STREAM_BYTES)
+        local = sock.getsockname()
+        sock.sendall(sip_message.request(replace(asked, local=f"{bracketed(local[0])}:{local[1]}")))
+        while (found := sip_message.answer(_message(sock), asked)) is None:
             deadline.remaining_s()
-            pause_s *= 2
+        return found
 
 
-class ConferenceAdapter:
-    """Implements DeviceAdapter for a video-conference endpoint: its top rung is ``reachable``."""
-
-    def __init__(self, device: Device, *, limits: Limits) -> None:
-        self.device = device
-        self._limits = limits
-        self._known = ""
-
-    def climb(self) -> Evidence:
-        """One OPTIONS; ends within ``Limits.sip_s``."""
-        try:
-            answer = self._ask()
-        except DeviceError as error:
-            self._known = ""
-            return Evidence(error.kind.highest_rung, error.kind.reason, error.detail)
-        detail = (
-            "" if answer.status == 200 else sentences.sip_alive(self._where, answer.status, answer.reason)
-        )
-        fresh = answer.agent if answer.agent != self._known else None
-        self._known = answer.agent
-        identity = Identity(model=fresh) if fresh else None
-        return Evidence(Rung.REACHABLE, Reason.OK, detail, identity=identity)
-
-    def identity(self) -> Identity:
-        """What the endpoint calls itself. Raises DeviceError."""
-        return Identity(model=self._ask().agent)
-
-    def stream_uri(self) -> str:
-        """Raises DeviceError: a conference endpoint has no stream for the box."""
-        raise self._lacks("GetStreamUri")
-
-    def snapshot(self) -> bytes:
-        """Raises DeviceError: a conference endpoint has no picture for the box."""
-        raise self._lacks("GetSnapshotUri")
-
-    def forget_failures(self) -> None:
-        """Nothing is ever refused here."""
-
-    def close(self) -> None:
-        """Nothing is kept open."""
-
-    @property
-    def _where(self) -> str:
-        return f"{bracketed(self.device.host)}:{self.device.sip_port}"
-
-    def _ask(self) -> SipAnswer:
-        try:
-            return options(self.device.host, self.device.sip_port, seconds=self._limits.sip_s)
-        except TimeoutError as error:
-            detail = sentences.sip_silent(self._where, self._limits.sip_s)
-            raise DeviceError(DeviceTrouble.UNREACHABLE, self.device.id, detail) from error
-        except ConnectionRefusedError as error:
-            detail = sentences.refused(self._where)
-            raise DeviceError(DeviceTrouble.UNREACHABLE, self.device.id, detail) from error
-        except OSError as error:
-            detail = sentences.unreachable(self._where, error.strerror or "?")
-            raise DeviceError(DeviceTrouble.UNREACHABLE, self.device.id, detail) from error
-
-    def _lacks(self, operation: str) -> DeviceError:
-        detail = sentences.not_supported(self._where, operation)
-        return DeviceError(DeviceTrouble.NOT_SUPPORTED, self.device.id, detail)
+def bindings(registrar: str, port: int, *, user: str, seconds: float, login: Login) -> SipAnswer:
+    """Ask a registrar over UDP where ``user`` can be called: REGISTER without Contact changes nothing there
+    (RFC 3261 10.2.3). Raises as ``options``."""
+    asked = Dialogue(
+        "REGISTER", f"{bracketed(registrar)}:{port}", "", subject=target_of(user, registrar, port)
+    )
+    return ask_by_udp(registrar, port, asked, seconds=seconds, login=login)
 
 
-def _request(host: str, port: int, local: tuple[str, int], call_id: str) -> bytes:
-    target, us = f"{bracketed(host)}:{port}", f"{bracketed(local[0])}:{local[1]}"
-    lines = [
-        f"OPTIONS sip:{target} SIP/2.0",
-        f"Via: SIP/2.0/UDP {us};branch=z9hG4bK{call_id};rport",
-        "Max-Forwards: 70",
-        f"From: <sip:outpost@{us}>;tag={call_id[:8]}",
-        f"To: <sip:{target}>",
-        f"Call-ID: {call_id}",
-        "CSeq: 1 OPTIONS",
-        f"Contact: <sip:outpost@{us}>",
-        "Accept: application/sdp",
-        "User-Agent: Outpost",
-        "Content-Length: 0",
-    ]
-    return "\r\n".join([*lines, "", ""]).encode()
+def ask_by_udp(
+    host: str, port: int, asked: Dialogue, *, seconds: float, login: Login | None = None
+) -> SipAnswer:
+    """Ask, and once more with a log-in when that is wanted and ``login`` has one."""
+    deadline = Deadline(seconds)
+    with connected(host, port) as sock:
+        asked = replace(asked, local=_local(sock), call_id=new_call_id())
+        found = _asked(sock, asked, sip_message.request(asked), deadline)
+        if login is None or found.status not in (401, 407):
+            return found
+        authorization = login(found, asked)
+        if authorization is None:
+            return found
+        again = replace(asked, number=asked.number + 1)
+        return _asked(sock, again, sip_message.request(again, authorization=authorization), deadline)
 
 
-def _answer(sock: socket.socket, call_id: str, deadline: Deadline) -> SipAnswer | None:
-    """The first final answer to our call before the deadline; None when none came. Raises OSError."""
+def connected(host: str, port: int) -> socket.socket:
+    """A UDP socket that hears only this peer. Raises OSError when the name or the way is unknown."""
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
+    sock = socket.socket(family, kind, protocol)
+    try:
+        sock.connect(address)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def _local(sock: socket.socket) -> str:
+    host, port = sock.getsockname()[:2]
+    return f"{bracketed(host)}:{port}"
+
+
+def _asked(sock: socket.socket, asked: Dialogue, written: bytes, deadline: Deadline) -> SipAnswer:
+    pause_s = _T1_S
     while True:
+        sock.send(written)
+        found = _heard(sock, asked, deadline.cut(pause_s))
+        if found is not None:
+            return found
+        deadline.remaining_s()
+        pause_s *= 2
+
+
+def _heard(sock: socket.socket, asked: Dialogue, deadline: Deadline) -> SipAnswer | None:
+    """The final answer before the deadline; None when none came. Raises OSError."""
+    for _ in range(_STRANGERS):
         try:
             sock.settimeout(deadline.remaining_s())
-            datagram = sock.recv(_DATAGRAM_BYTES)
+            found = sip_message.answer(sock.recv(sip_message.MESSAGE_BYTES), asked)
         except TimeoutError:
             return None
-        match = _STATUS.match(datagram)
-        headers = _headers(datagram)
-        if match is None or headers.get("call-id", headers.get("i", "")) != call_id:
-            continue
-        status = int(match.group(1))
-        if status >= 200:
-            agent = headers.get("user-agent") or headers.get("server") or ""
-            return SipAnswer(status, match.group(2).decode("utf-8", "replace"), quoted(agent, longest=100))
+        if found is not None:
+            return found
+    return None
 
 
-def _headers(datagram: bytes) -> dict[str, str]:
-    head = datagram.partition(b"\r\n\r\n")[0].decode("utf-8", "replace")
-    pairs = (line.partition(":") for line in head.split("\r\n")[1:64])
-    return {name.strip().lower(): value.strip() for name, _, value in pairs}
+def _message(sock: DeadlineSocket) -> bytes:
+    """The next message of a stream, its body passed over. Raises ConnectionError, TimeoutError."""
+    head = bytearray()
+    while not head.endswith(b"\r\n\r\n"):
+        if len(head) >= _HEAD_BYTES or sock.received > _STREAM_BYTES:
+            raise ConnectionError("an answer without end")
+        head += _some(sock, 1)
+        if head == b"\r\n":
+            head.clear()  # a keep-alive before a message (RFC 3261 7.5)
+    left = min(_STREAM_BYTES, sip_message.body_bytes(bytes(head)))
+    while left > 0:
+        left -= len(_some(sock, min(left, 4096)))
+    return bytes(head)
+
+
+def _some(sock: DeadlineSocket, most: int) -> bytes:
+    buffer = bytearray(most)
+    count = sock.recv_into(buffer)
+    if count == 0:
+        raise ConnectionResetError("closed")
+    return bytes(buffer[:count])

@@ -278,8 +278,12 @@ class Prober:
     def _gauge(self, patient: _Patient) -> DeviceGauge:
         sight = self.watcher.sight(patient.device.id) if self.watcher is not None else None
         error_s = patient.evidence.clock_error_s if patient.evidence is not None else None
+        line = patient.evidence.line if patient.evidence is not None else None
         return DeviceGauge(
             rung=patient.tracker.current.rung,
+            loss_ratio=None if line is None else line.loss_ratio,
+            delay_ms=None if line is None or line.delay_ms is None else round(line.delay_ms, 1),
+            jitter_ms=None if line is None or line.jitter_ms is None else round(line.jitter_ms, 1),
             clock_error_ms=None if error_s is None else round(error_s) * 1000,
             stream_kbps=None if sight is None else 50 * round(sight.stream.kbps / 50),
             stream_fps=None if sight is None else float(round(sight.stream.fps)),
