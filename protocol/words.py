@@ -108,12 +108,50 @@ class SceneTopic(StrEnum):
     LINE_CROSSED = "tns1:RuleEngine/LineDetector/Crossed"
     OBJECTS_INSIDE = "tns1:RuleEngine/FieldDetector/ObjectsInside"
     COUNTER = "tns1:RuleEngine/CountAggregation/Counter"
+    OCCUPANCY = "tns1:RuleEngine/CountAggregation/OccupancyCounter"
+    LOITERING = "tns1:RuleEngine/LoiteringDetector/ObjectIsLoitering"
+    OBJECT_LEFT = "tns1:RuleEngine/ObjectAbandoned"
+    OBJECT_REMOVED = "tns1:RuleEngine/ObjectRemoved"
+    OBJECT_DETECTED = "tns1:RuleEngine/ObjectDetection/Object"
+    """Something of a kind (a person, a vehicle) is there; never who or which."""
+    IMPAIRED = "tns1:VideoSource/ImpairedVisibility"
+    """Fog, smoke or dust, not the lens."""
     DIGITAL_INPUT = "tns1:Device/Trigger/DigitalInput"
+    RELAY = "tns1:Device/Trigger/Relay"
+    STORAGE_FAILURE = "tns1:Device/HardwareFailure/StorageFailure"
+    FAN_FAILURE = "tns1:Device/HardwareFailure/FanFailure"
+    POWER_FAILURE = "tns1:Device/HardwareFailure/PowerSupplyFailure"
+    TEMPERATURE_CRITICAL = "tns1:Device/HardwareFailure/TemperatureCritical"
+    ACCESS_REFUSED = "tns1:Device/SecurityPolicy/AuthFailed"
+    """Somebody was refused a log-in by the device; never who, nor from where."""
+    STORAGE_FULL = "tnsop:Device/StorageFull"
+    """The disk is full and does not overwrite. No ONVIF topic is; makes have their own."""
+    NETWORK_BROKEN = "tnsop:Device/NetworkBroken"
+    """The device lost a network port for a time. No ONVIF topic is."""
+    ADDRESS_CONFLICT = "tnsop:Device/AddressConflict"
+    """Another device uses the same address. No ONVIF topic is."""
+    CASING_OPEN = "tnsop:Device/CasingOpen"
+    """The housing was opened. No ONVIF topic is."""
     SILENCE = "tnsop:Monitoring/PassageSilence"
     """A counting device tells no passage at an hour when its road never was so quiet. No ONVIF topic is."""
     TOUR_STOPPED = "tnsop:Monitoring/TourStopped"
     """A lookout does not go on its tour. No ONVIF topic is."""
 
+
+DEVICE_HEALTH_TOPICS: Final = frozenset(
+    {
+        SceneTopic.STORAGE_FAILURE,
+        SceneTopic.FAN_FAILURE,
+        SceneTopic.POWER_FAILURE,
+        SceneTopic.TEMPERATURE_CRITICAL,
+        SceneTopic.ACCESS_REFUSED,
+        SceneTopic.STORAGE_FULL,
+        SceneTopic.NETWORK_BROKEN,
+        SceneTopic.ADDRESS_CONFLICT,
+        SceneTopic.CASING_OPEN,
+    }
+)
+"""What a device says of itself and not of what it sees. They open no incident by themselves."""
 
 FORBIDDEN_TOPICS: Final = ("RuleEngine/Recognition/", "FaceDetect", "LicensePlate", "Recognition/Face")
 """Topic parts whose values identify somebody. Dropped inside the box's parser; refused by the wire."""

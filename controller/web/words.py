@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from controller.domain.incidents import ACTION_WORDS, STATE_WORDS
+from protocol.scene_words import scene_word
 
 LANGUAGES: Final = ("zh", "en")
 _STATES: Final[dict[str, tuple[str, str]]] = {str(state): pair for state, pair in STATE_WORDS.items()}
@@ -347,6 +348,10 @@ class Words:
 
     def device_class(self, word: str) -> str:
         return self._pick(CLASSES.get(word, (word, word)))
+
+    def scene(self, topic: str) -> str:
+        """What a scene event is called; a topic of a newer box as it is."""
+        return self._pick(scene_word(topic))
 
     def colon(self) -> str:
         return "：" if self.language == "zh" else ": "
