@@ -45,6 +45,9 @@ from runtime.worker import Worker
 log = logging.getLogger(__name__)
 
 PROBER_THREADS = 8
+LISTEN_BASE_S, LISTEN_CEILING_S = 5.0, 30.0
+"""Events must flow again within 60 s of a device's return: this pause, 8 s for a question that was on its way
+to the silent device, and the making of a pull point stay below 45 s."""
 EXPECTED = (AgentError, LinkDown)
 
 
@@ -61,6 +64,7 @@ class BoxApp:
         self._stopping = False
         self._workers: list[Worker] = []
         self._listeners: list[Listener] = []
+        self._listening: dict[str, Worker] = {}
         self._known: dict[str, Device] = {}
         key = read_mac_key(config.centre.mac_key_file)
         data_dir = config.box.data_dir
@@ -97,6 +101,7 @@ class BoxApp:
             on_change=self.prober.nudge,
         )
         self.prober.watcher = self.watcher
+        self.prober.on_back = self._listen_again
         self.reporter = self._make_reporter()
         self.commander = Commander(
             {"probe": self._probe, "snapshot": self._snapshot},
@@ -192,9 +197,17 @@ class BoxApp:
             clock=self._clock,
             new_episode=_new_episode,
             take_still=self.watcher.take_still,
+            notebook=self.notebook,
         )
         self._listeners.append(listener)
-        self._work(f"listen-{device.id}", listener.step, Backoff(base_s=5, ceiling_s=60))
+        pauses = Backoff(base_s=LISTEN_BASE_S, ceiling_s=LISTEN_CEILING_S)
+        self._listening[device.id] = self._work(f"listen-{device.id}", listener.step, pauses)
+
+    def _listen_again(self, device: str) -> None:
+        """The ladder says the device is back: its listener's pause ends now."""
+        worker = self._listening.get(device)
+        if worker is not None:
+            worker.wake()
 
     def _search(self) -> float:
         search = self._config.search

@@ -142,6 +142,23 @@ class CameraEvent:
     device_time: datetime | None = None
     source: str = ""
     count: int | None = None
+    said: str = ""
+    """The topic as the device spells it, normalised."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceReading:
+    """One value a device tells of itself: state to be kept, never an event.
+
+    ``name`` is ``processor_usage`` and the like, or a health topic of ``SceneTopic`` (then a boolean);
+    ``value`` is in ``unit``; None of a point in time means never. ``time`` is when the box received it.
+    """
+
+    name: str
+    value: float | bool | datetime | None
+    time: datetime
+    unit: str = ""
+    source: str = ""
 
 
 class PictureFault(StrEnum):

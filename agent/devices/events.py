@@ -5,6 +5,9 @@
 
 Law: never more than one pull point a device. Devices have as few as two (Reolink E1, Pelco IMP321), and a
 slot left behind is lost until its lease ends; so a pull point is given back before another is made.
+Law: whatever a device answers, it is asked at a bounded pace: a pull that is answered at once waits for the
+next one's turn, and pull points that vanish as fast as they are made are not made faster than one in 15 s.
+A pull point that a restart made the device forget is made anew within the same pull.
 Times go out in seconds (``PT60S``): some cameras misread minutes. Sources: ONVIF Core 9; WS-BaseNotification.
 """
 
@@ -21,28 +24,31 @@ from datetime import UTC, datetime, timedelta
 
 from lxml import etree
 
-from agent.devices import quirks, sentences, soap
+from agent.devices import event_sentences, quirks, sentences, soap
 from agent.devices.account import Account
 from agent.devices.address import AddressRefused, Endpoint, http_endpoint
+from agent.devices.device_state import StateBook
+from agent.devices.echoes import Echoes
 from agent.devices.identity import read_whereabouts
 from agent.devices.limits import Limits
-from agent.devices.notifications import Notice, Tally, read_notices
+from agent.devices.notifications import Tally, Told, read_told
+from agent.devices.pace import Pace
 from agent.devices.session import Question, Session, plain_question
 from agent.devices.soap import Fault, Opened, child, child_text, element
+from agent.devices.strange_topics import StrangeBook
 from agent.devices.wsdl import NAMESPACES, Services
 from agent.errors import DeviceError, DeviceTrouble, StoreFull
 from agent.model import CameraEvent, Device
 from agent.ports import Notebook
-from protocol.words import SceneTopic
 
 _EVENTS = NAMESPACES["events"]
 _NOTIFICATION = "http://docs.oasis-open.org/wsn/b-2"
 _NOTIFICATION_ACTIONS = "http://docs.oasis-open.org/wsn/bw-2/SubscriptionManager"
 _RENEW_AT = 0.8
 NOTE_TOPIC = "pull_point"
+_FORGOTTEN = (DeviceTrouble.BAD_ANSWER, DeviceTrouble.NO_ONVIF)
+"""What is told of a pull point that is gone: a fault, or a web server's page where the address was."""
 _MESSAGES = 100
-_SAME_WITHIN_S = 2.0
-"""The same thing told under two topics (MotionAlarm and CellMotionDetector/Motion) comes within one pull."""
 _FAILURES_FORGIVEN = 2
 """So many pulls in a row may fail on the way before the pull point is given back and made anew."""
 
@@ -58,6 +64,15 @@ class _PullPoint:
     renew_mono_s: float
     renewable: bool = True
     failures: int = 0
+    served: bool = False
+    """Whether it ever answered a pull."""
+
+
+PULL_BURST, PULL_EVERY_S = 10, 1.0
+"""A pull waits up to 5 s at the device, so a quiet one is pulled 12 times a minute. A device that answers at
+once is pulled ten times in a row and once a second from then on: events are at most so much later."""
+MADE_BURST, MADE_EVERY_S = 3, 15.0
+"""Pull points that a device granted. An honest one grants one, and one more after each restart."""
 
 
 class PullPoint:
@@ -72,8 +87,12 @@ class PullPoint:
         limits: Limits,
         tally: Tally,
         notebook: Notebook | None = None,
+        states: StateBook | None = None,
+        strangers: StrangeBook | None = None,
         monotonic: Callable[[], float] = time.monotonic,
+        wait: Callable[[float], object] | None = None,
     ) -> None:
+        """``states`` and ``strangers`` take what is no event; ``wait`` lets time pass."""
         self.device = device
         self._session = Session(device, account, services, limits=limits)
         self._account = account
@@ -84,8 +103,13 @@ class PullPoint:
         self._monotonic = monotonic
         self._events: Endpoint | None = None
         self._open: _PullPoint | None = None
-        self._last: dict[tuple[SceneTopic, bool | None], tuple[str, float]] = {}
+        self._echoes = Echoes()
+        self._states = states or StateBook()
+        self._strangers = strangers or StrangeBook()
+        self._pulls = Pace(burst=PULL_BURST, every_s=PULL_EVERY_S)
+        self._made_at = Pace(burst=MADE_BURST, every_s=MADE_EVERY_S)
         self._closed = threading.Event()
+        self._wait = wait or self._closed.wait
         self._swap = threading.Lock()
 
     def pull(self) -> Sequence[CameraEvent]:
@@ -93,22 +117,18 @@ class PullPoint:
 
         Raises DeviceError; the caller backs off. Returns nothing once closed.
         """
+        pause_s = self._pulls.wait_s(self._monotonic())
+        if pause_s > 0:
+            self._wait(pause_s)
         if self._closed.is_set():
             return ()
-        point = self._usable() or self._create()
         try:
-            if point.renewable and self._monotonic() >= point.renew_mono_s:
-                self._renew(point)
-            content = self._pulled(point)
-        except DeviceError as error:
-            self._suffer(point, error)
+            content = self._content()
+        except DeviceError:
             if self._closed.is_set():
                 return ()
             raise
-        point.failures = 0
-        self._note_lease(point, content)
-        notices = read_notices(content, now=datetime.now(UTC), tally=self._tally)
-        return [notice.event for notice in notices if not self._told_already(notice)]
+        return self._passed_on(read_told(content, now=datetime.now(UTC), tally=self._tally))
 
     def close(self) -> None:
         """Give the pull point back, best effort, within ``Limits.unsubscribe_s``; idempotent."""
@@ -118,6 +138,49 @@ class PullPoint:
         if point is not None:
             self._give_back(point)
         self._session.close()
+        self._states.flush(self.device.id)
+        self._strangers.flush(self.device.id)
+
+    def _content(self) -> etree._Element:
+        """What a pull brought; a pull point that the device forgot is made anew at once, and only once."""
+        held = self._usable()
+        if held is not None:
+            try:
+                return self._answer(held)
+            except DeviceError as error:
+                if self._open is not None or error.kind not in _FORGOTTEN or self._closed.is_set():
+                    raise
+        return self._answer(self._create())
+
+    def _answer(self, point: _PullPoint) -> etree._Element:
+        """What a pull brought; a failure decides whether the pull point outlives it. Raises DeviceError."""
+        try:
+            if point.renewable and self._monotonic() >= point.renew_mono_s:
+                self._renew(point)
+            self._pulls.take(self._monotonic())
+            content = self._pulled(point)
+        except DeviceError as error:
+            self._suffer(point, error)
+            raise
+        point.failures, point.served = 0, True
+        self._note_lease(point, content)
+        return content
+
+    def _passed_on(self, told: Told) -> Sequence[CameraEvent]:
+        """Keep what is state or unknown; return the events that are no echo of another."""
+        now_s, device = self._monotonic(), self.device.id
+        if told.readings:
+            self._states.take(device, told.readings)
+        if told.strangers:
+            self._strangers.add(device, told.strangers, now=datetime.now(UTC))
+        events = []
+        for notice in told.notices:
+            event = self._echoes.pass_on(notice.event, now_s=now_s)
+            if event is None:
+                self._tally.add("told_twice", notice.said)
+            else:
+                events.append(event)
+        return events
 
     def _usable(self) -> _PullPoint | None:
         point = self._open
@@ -127,6 +190,10 @@ class PullPoint:
         return None
 
     def _create(self) -> _PullPoint:
+        pause_s = self._made_at.wait_s(self._monotonic())
+        if pause_s > 0:
+            detail = event_sentences.pull_points_vanish(self._session.where, pause_s)
+            raise self._session.error(DeviceTrouble.BAD_ANSWER, detail)
         if self._events is None:
             self._events = self._found()
         self._give_back_left_over()
@@ -137,6 +204,7 @@ class PullPoint:
             ends = datetime.now(UTC) + offset + lease
             opened = self._session.faulty(self._creation(ends.strftime("%Y-%m-%dT%H:%M:%SZ")))
         point = self._made(opened)
+        self._made_at.take(self._monotonic())
         self._note(point)
         with self._swap:
             if not self._closed.is_set():
@@ -264,9 +332,11 @@ class PullPoint:
     def _suffer(self, point: _PullPoint, error: DeviceError) -> None:
         """Decide whether the pull point outlives a failure."""
         point.failures += 1
+        gone = error.kind in _FORGOTTEN and point.served
+        worn = point.failures >= _FAILURES_FORGIVEN and error.kind is not DeviceTrouble.UNREACHABLE
         if isinstance(error, _Lost):
             self._drop(point, give_back=False)
-        elif point.failures >= _FAILURES_FORGIVEN and error.kind is not DeviceTrouble.UNREACHABLE:
+        elif gone or worn:
             self._drop(point, give_back=True)
 
     def _drop(self, point: _PullPoint, *, give_back: bool) -> None:
@@ -331,19 +401,6 @@ class PullPoint:
         return plain_question(
             operation, point.endpoint, content, action=action, headers=headers, optional=optional
         )
-
-    def _told_already(self, notice: Notice) -> bool:
-        """Whether the same was told under another topic just before: one motion, two topics."""
-        event = notice.event
-        if event.initial or event.count is not None:
-            return False
-        now = self._monotonic()
-        said, at = self._last.get((event.topic, event.active), ("", 0.0))
-        if said and said != notice.said and now - at <= _SAME_WITHIN_S:
-            self._tally.add("told_twice", notice.said)
-            return True
-        self._last[event.topic, event.active] = (notice.said, now)
-        return False
 
 
 class NoEvents:

@@ -1,41 +1,32 @@
 """What a PullMessages answer says: read from the raw XML, because zeep loses every topic.
 
 (onvif-zeep 0.2.12 with zeep 4.3: 38 of 38 recorded topics read as None; reading here costs a fifth.)
-Law: of an accepted topic only the items of the table are read; a property replayed on subscription
-(``Initialized``) is state, never an event; the time that counts is the box's own.
+Law: of an accepted topic only the items of the table are read, of one that could identify somebody nothing;
+a property replayed on subscription (``Initialized``) is state, never an event; the time that counts is the
+box's own.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from lxml import etree
 
-from agent.devices import topics
+from agent.devices import strange_topics, topics
 from agent.devices.redact import quoted
 from agent.devices.soap import below, child, local_name
-from agent.devices.topics import Meaning, Shape
+from agent.devices.topic_parsers import EVERY_PORT, event_of, health_reading
+from agent.devices.topics import Kind
 from agent.metrics import EVENT_NOTES
-from agent.model import CameraEvent
+from agent.model import CameraEvent, DeviceReading
 
 _MOST_NAMES = 64
 _MOST_MESSAGES = 512
-_SOURCES = (
-    "Source",
-    "VideoSourceConfigurationToken",
-    "VideoSourceToken",
-    "VideoSource",
-    "InputToken",
-    "AlarmInToken",
-    "Token",
-)
-"""Source items that name a lens or an input. Others (rules, areas) are free text and stay behind."""
-_TRUE = frozenset({"true", "1", "active", "on", "yes"})
-_FALSE = frozenset({"false", "0", "inactive", "off", "no"})
+_MOST_ITEMS = 12
 
 
 class Tally:
@@ -73,30 +64,77 @@ class Notice:
     event: CameraEvent
 
 
-def read_notices(content: etree._Element, *, now: datetime, tally: Tally) -> Sequence[Notice]:
-    """The scene events of a PullMessagesResponse, in order.
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """A message nobody knows: its topic, and its items by name and kind of value, never the value."""
 
-    Counts under ``identity_dropped``, ``topic_unknown`` and ``value_unreadable`` what is not passed on.
+    topic: str
+    items: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What one answer said, in order."""
+
+    notices: list[Notice] = field(default_factory=list)
+    readings: list[DeviceReading] = field(default_factory=list)
+    strangers: list[Stranger] = field(default_factory=list)
+
+
+def read_told(content: etree._Element, *, now: datetime, tally: Tally) -> Told:
+    """The events, kept values and unknown messages of a PullMessagesResponse.
+
+    Counts under ``identity_dropped``, ``topic_not_ours``, ``topic_unknown`` and ``value_unreadable`` what is
+    not passed on.
     """
-    found: list[Notice] = []
-    for message in _messages(content):
-        topic = child(message, "Topic")
-        if topic is None:
-            continue
-        said = topics.normalised(topic.text or "", topic.nsmap)
-        if topics.identifies_somebody(said):
-            tally.add("identity_dropped")
-            continue
+    told = Told()
+    for node in _messages(content):
+        topic = child(node, "Topic")
+        if topic is not None:
+            said = topics.normalised(topic.text or "", topic.nsmap)
+            _read_one(told, said, child(node, "Message", "Message"), now=now, tally=tally)
+    return told
+
+
+def _read_one(told: Told, said: str, message: etree._Element | None, *, now: datetime, tally: Tally) -> None:
+    kind = topics.kind_of(said)
+    if kind is Kind.IDENTITY:
+        tally.add("identity_dropped")
+    elif kind is Kind.NOT_OURS:
+        tally.add("topic_not_ours", quoted(said, longest=96))
+    elif kind is Kind.UNKNOWN:
+        _meet(told, said, message, tally=tally)
+    else:
         meant = topics.meaning(said)
-        if meant is None:
-            tally.add("topic_unknown", quoted(said, longest=96))
-            continue
-        event = _event(meant, child(message, "Message", "Message"), now=now)
-        if event is None:
+        assert meant is not None
+        read = None if message is None else event_of(meant, message, said=said, now=now)
+        if read is None:
             tally.add("value_unreadable", quoted(said, longest=96))
-            continue
-        found.append(Notice(said, event))
-    return found
+        elif isinstance(read, DeviceReading):
+            told.readings.append(read)
+        elif read.source == EVERY_PORT:
+            tally.add("topic_not_ours", quoted(said, longest=96))
+        else:
+            told.notices.append(Notice(said, read))
+            told.readings.extend(filter(None, [health_reading(read)]))
+
+
+def _meet(told: Told, said: str, message: etree._Element | None, *, tally: Tally) -> None:
+    """An unknown message: kept by its names alone, and not at all when one could identify somebody."""
+    names: dict[str, str] = {}
+    for part in ("Source", "Key", "Data") if message is not None else ():
+        for node in below(message, part)[:_MOST_ITEMS]:
+            if local_name(node) in ("SimpleItem", "ElementItem"):
+                names[node.get("Name", "")] = strange_topics.kind_of_value(node.get("Value"))
+    if any(topics.identifies_somebody(name) for name in names):
+        tally.add("identity_dropped")
+        return
+    topic = topics.shown(said)
+    tally.add("topic_unknown", topic)
+    items = tuple(
+        sorted((strange_topics.shown_name(name), kind) for name, kind in names.items())[:_MOST_ITEMS]
+    )
+    told.strangers.append(Stranger(topic, items))
 
 
 def _messages(content: etree._Element) -> Iterator[etree._Element]:
@@ -105,70 +143,3 @@ def _messages(content: etree._Element) -> Iterator[etree._Element]:
         if local_name(node) == "NotificationMessage" and seen < _MOST_MESSAGES:
             seen += 1
             yield node
-
-
-def _event(meant: Meaning, message: etree._Element | None, *, now: datetime) -> CameraEvent | None:
-    if message is None:
-        return None
-    operation = message.get("PropertyOperation", "")
-    items = _items(message, "Data")
-    said = next((items[name.casefold()] for name in meant.items if name.casefold() in items), None)
-    active: bool | None = None
-    count: int | None = None
-    if meant.shape is Shape.STATE:
-        active = False if operation == "Deleted" else _truth(said)
-        if active is None:
-            return None
-    elif meant.shape is Shape.COUNT:
-        count = _count(said)
-        if count is None:
-            return None
-    return CameraEvent(
-        topic=meant.topic,
-        active=active,
-        initial=operation == "Initialized",
-        time=now,
-        device_time=_usable_time(message.get("UtcTime", "")),
-        source=_source(message),
-        count=count,
-    )
-
-
-def _items(message: etree._Element, part: str) -> dict[str, str]:
-    """Name (case folded) to value of the simple items of Source or Data."""
-    return {
-        node.get("Name", "").casefold(): node.get("Value", "").strip()
-        for node in below(message, part)
-        if local_name(node) == "SimpleItem"
-    }
-
-
-def _source(message: etree._Element) -> str:
-    items = _items(message, "Source")
-    found = next((items[name.casefold()] for name in _SOURCES if items.get(name.casefold())), "")
-    return quoted(found, longest=64)
-
-
-def _truth(said: str | None) -> bool | None:
-    word = (said or "").casefold()
-    if word in _TRUE:
-        return True
-    return False if word in _FALSE else None
-
-
-def _count(said: str | None) -> int | None:
-    try:
-        read = int(float(said or ""))
-    except (ValueError, OverflowError):
-        return None
-    return read if 0 <= read < 1_000_000_000 else None
-
-
-def _usable_time(said: str) -> datetime | None:
-    """The device's time, None where it is none: ``0000-00-00T00:00:00Z`` (Hikvision), 1970 (never)."""
-    try:
-        told = datetime.fromisoformat(said.strip())
-        told = told.replace(tzinfo=UTC) if told.tzinfo is None else told.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-    return told if told.year >= 2000 else None

@@ -13,6 +13,7 @@ from agent.devices import discovery, sentences
 from agent.devices.account import Account
 from agent.devices.adapter import OnvifAdapter
 from agent.devices.conference import ConferenceAdapter
+from agent.devices.device_state import StateBook
 from agent.devices.events import NoEvents, PullPoint
 from agent.devices.identity import read_device_information
 from agent.devices.limits import Limits
@@ -21,12 +22,13 @@ from agent.devices.notifications import Tally
 from agent.devices.rtsp import RtspAdapter
 from agent.devices.session import Session
 from agent.devices.settings import DeviceSettings
+from agent.devices.strange_topics import StrangeBook, Strangers
 from agent.devices.survey import Ports, Surveyed, survey
 from agent.devices.upkeep import Upkeep
 from agent.devices.upkeep.password import PasswordChange
 from agent.devices.wsdl import shared_services
 from agent.errors import DeviceError, DeviceTrouble
-from agent.model import Device, Identity, Secret
+from agent.model import Device, DeviceReading, Identity, Secret
 from agent.ports import DeviceAdapter, EventSubscription, Found, Notebook, Vault
 
 
@@ -40,6 +42,8 @@ class OnvifRoom:
         self._services = shared_services()
         self._accounts: dict[str, tuple[Device, Account]] = {}
         self._tally = Tally()
+        self._states = StateBook(notebook)
+        self._strangers = StrangeBook(notebook)
         self._lock = threading.Lock()
 
     def prepare(self) -> None:
@@ -66,6 +70,8 @@ class OnvifRoom:
             limits=self._limits,
             tally=self._tally,
             notebook=self._notebook,
+            states=self._states,
+            strangers=self._strangers,
         )
 
     def settings(self, device: Device) -> DeviceSettings:
@@ -107,6 +113,14 @@ class OnvifRoom:
     def counts(self) -> Mapping[tuple[str, str], int]:
         """What the cameras' events held that was not passed on: (kind, topic) to count. Bounded."""
         return self._tally.counts()
+
+    def readings(self, device: str) -> Sequence[DeviceReading]:
+        """The latest values a device told of itself, by ledger id; those of the notebook if none came yet."""
+        return self._states.of(device)
+
+    def strange_topics(self) -> Mapping[str, Strangers]:
+        """What each device told that nobody knows, by ledger id."""
+        return self._strangers.all()
 
     @staticmethod
     def _require_onvif(device: Device) -> None:

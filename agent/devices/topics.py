@@ -1,18 +1,21 @@
-"""What a camera's topic means: the table from ONVIF and vendor topics to the county's scene topics.
+"""What a camera's topic means: finds the row of the table for a topic as a device writes it.
 
-Law: a topic that could identify somebody is dropped here, before its values are read; a topic nobody
-knows is counted by name and otherwise left alone.
-Sources: ONVIF Core and Analytics annexes, recorded answers, and the vendor lists of onvif-parsers.
+Law: a topic that could identify somebody is told before anything of its message is read; a topic nobody
+knows is told from one that is known and not ours.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from typing import Final
 
-from protocol.words import FORBIDDEN_TOPICS, SceneTopic
+from agent.devices.topic_table import MEANINGS, NOT_OURS, Meaning, Shape, spellings
+from protocol.words import FORBIDDEN_TOPICS
+
+__all__ = ["Kind", "Meaning", "Shape", "identifies_somebody", "kind_of", "meaning", "normalised", "shown"]
 
 _STANDARD_NAMESPACES: Final = ("http://www.onvif.org/ver10/topics",)
 _VENDOR_PREFIXES: Final[Mapping[str, str]] = {
@@ -20,102 +23,103 @@ _VENDOR_PREFIXES: Final[Mapping[str, str]] = {
     "http://www.hikvision.com/2011/event/topics": "tnshik",
 }
 _LONGEST: Final = 128
+_IDENTITY_PARTS: Final = (
+    *(part.casefold().strip("/") for part in FORBIDDEN_TOPICS),
+    "recogni",
+    "licenceplate",
+    "facedetect",
+    "facecapture",
+    "anpr",
+    "credential",
+    "biometric",
+    "fingerprint",
+)
+_IDENTITY_WORDS: Final = frozenset({"face", "faces", "plate", "plates", "lpr", "alpr", "gait"})
+"""Only as a word of its own: an interface and a template have nothing to hide."""
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_PLAIN_STEP = re.compile(r"(?:[A-Za-z][A-Za-z0-9_-]{0,15}:)?[A-Za-z_][A-Za-z0-9_.-]{0,47}")
+_DIGITS = re.compile(r"\d+")
 
 
-class Shape(Enum):
-    """How the data of a topic is read."""
+class Kind(Enum):
+    """What becomes of a message, by its topic alone."""
 
-    STATE = "state"
-    """A boolean item says whether it is so now."""
-    PULSE = "pulse"
-    """The message itself is what happened."""
-    COUNT = "count"
-    """A number since the last reset."""
-
-
-@dataclass(frozen=True, slots=True)
-class Meaning:
-    """What a topic is to the county, and in which data items (first that is there) its value stands."""
-
-    topic: SceneTopic
-    items: tuple[str, ...]
-    shape: Shape = Shape.STATE
-
-
-_STATE = ("State", "IsMotion", "Value", "motion", "active", "LogicalState")
-
-_EXACT: Final[Mapping[str, Meaning]] = {
-    "VideoSource/MotionAlarm": Meaning(SceneTopic.MOTION, _STATE),
-    "RuleEngine/CellMotionDetector/Motion": Meaning(SceneTopic.MOTION, ("IsMotion", *_STATE)),
-    "RuleEngine/MotionRegionDetector/Motion": Meaning(SceneTopic.MOTION, _STATE),
-    "RuleEngine/CellMotionDetector/People": Meaning(SceneTopic.MOTION, ("IsPeople", *_STATE)),  # Tapo
-    "RuleEngine/PeopleDetector/People": Meaning(SceneTopic.MOTION, ("IsPeople", *_STATE)),  # Tapo
-    "RuleEngine/CellMotionDetector/Vehicle": Meaning(SceneTopic.MOTION, ("IsVehicle", *_STATE)),  # Tapo
-    "RuleEngine/CellMotionDetector/TpSmartEvent": Meaning(  # Tapo
-        SceneTopic.MOTION, ("IsPeople", "IsVehicle", "IsPet", "IsTPSmartEvent", *_STATE)
-    ),
-    "RuleEngine/TPSmartEventDetector/TPSmartEvent": Meaning(  # Tapo
-        SceneTopic.MOTION, ("IsPeople", "IsVehicle", "IsPet", "IsTPSmartEvent", *_STATE)
-    ),
-    "RuleEngine/MyRuleDetector/PeopleDetect": Meaning(SceneTopic.MOTION, _STATE),  # Reolink
-    "RuleEngine/MyRuleDetector/VehicleDetect": Meaning(SceneTopic.MOTION, _STATE),  # Reolink
-    "RuleEngine/MyRuleDetector/DogCatDetect": Meaning(SceneTopic.MOTION, _STATE),  # Reolink
-    "RuleEngine/CellMotionDetector/Tamper": Meaning(SceneTopic.TAMPER, ("IsTamper", *_STATE)),  # Tapo
-    "RuleEngine/TamperDetector/Tamper": Meaning(SceneTopic.TAMPER, ("IsTamper", *_STATE)),
-    "RuleEngine/CellMotionDetector/LineCross": Meaning(  # Tapo
-        SceneTopic.LINE_CROSSED, ("IsLineCross", *_STATE)
-    ),
-    "RuleEngine/LineDetector/Crossed": Meaning(SceneTopic.LINE_CROSSED, (), Shape.PULSE),
-    "RuleEngine/CellMotionDetector/Intrusion": Meaning(  # Tapo
-        SceneTopic.OBJECTS_INSIDE, ("IsIntrusion", *_STATE)
-    ),
-    "RuleEngine/FieldDetector/ObjectsInside": Meaning(SceneTopic.OBJECTS_INSIDE, ("IsInside", *_STATE)),
-    "RuleEngine/CountAggregation/Counter": Meaning(SceneTopic.COUNTER, ("Count", "Value"), Shape.COUNT),
-    "VideoSource/SignalLoss": Meaning(SceneTopic.SIGNAL_LOSS, _STATE),
-    "Device/Trigger/DigitalInput": Meaning(SceneTopic.DIGITAL_INPUT, ("LogicalState", *_STATE)),
-    "Device/Trigger/tnshik:AlarmIn": Meaning(SceneTopic.DIGITAL_INPUT, _STATE),
-}
-_BY_START: Final[Mapping[str, Meaning]] = {
-    "VideoSource/GlobalSceneChange/": Meaning(SceneTopic.SCENE_CHANGE, _STATE),
-    "VideoSource/ImageTooDark/": Meaning(SceneTopic.TOO_DARK, _STATE),
-    "VideoSource/ImageTooBright/": Meaning(SceneTopic.TOO_BRIGHT, _STATE),
-    "VideoSource/ImageTooBlurry/": Meaning(SceneTopic.TOO_BLURRY, _STATE),
-    "tnsaxis:CameraApplicationPlatform/VMD/": Meaning(SceneTopic.MOTION, ("active", *_STATE)),  # VMD 4
-    "RuleEngine/tnsaxis:VMD3/": Meaning(SceneTopic.MOTION, ("active", *_STATE)),
-    "VideoSource/tnsaxis:Tampering": Meaning(SceneTopic.TAMPER, (), Shape.PULSE),
-}
-"""Topics whose last step names the service or profile that saw it."""
+    IDENTITY = "identity"
+    """Faces, plates, cards: dropped unread, counted."""
+    MEANT = "meant"
+    NOT_OURS = "not_ours"
+    UNKNOWN = "unknown"
 
 
 def normalised(said: str, namespaces: Mapping[str | None, str]) -> str:
-    """A topic as the table spells it: no white space, no trailing ``/.``, no prefix but a vendor's own.
+    """A topic as the table spells it: no white space, no trailing ``/.``, no prefix but a vendor's own, and
+    that only where the vendor's part begins.
 
     ``namespaces`` are those in force at the Topic element; some makes prefix every step, some only the
     first, and the prefix is theirs to choose.
     """
-    steps = [_step(step.strip(), namespaces) for step in said.strip()[:_LONGEST].split("/")]
-    return "/".join(step for step in steps if step not in ("", "."))
+    steps: list[str] = []
+    vendor = ""
+    for step in said.strip()[:_LONGEST].split("/"):
+        prefix, name = _step(step.strip(), namespaces)
+        if name in ("", "."):
+            continue
+        steps.append(f"{prefix}:{name}" if prefix and prefix != vendor else name)
+        vendor = prefix or vendor
+    return "/".join(steps)
 
 
+@lru_cache(maxsize=512)
+def kind_of(topic: str) -> Kind:
+    """What becomes of a message under a normalised topic."""
+    if identifies_somebody(topic):
+        return Kind.IDENTITY
+    if meaning(topic) is not None:
+        return Kind.MEANT
+    return Kind.NOT_OURS if any(_fits(topic, known) for known in _NOT_OURS) else Kind.UNKNOWN
+
+
+@lru_cache(maxsize=512)
 def meaning(topic: str) -> Meaning | None:
-    """What a normalised topic means to the county; None when it is not of the scene, or unknown."""
-    exact = _EXACT.get(topic)
+    """What a normalised topic means to us; None when it is not ours, or unknown."""
+    exact = MEANINGS.get(topic)
     if exact is not None:
         return exact
-    return next((found for start, found in _BY_START.items() if topic.startswith(start)), None)
+    return next((found for key, found in _GENERAL if _fits(topic, key)), None)
 
 
-def identifies_somebody(topic: str) -> bool:
-    """Whether a topic carries faces or plates: nothing of it may be read."""
-    bare = topic.replace("tns1:", "").casefold()
-    return any(part.casefold() in bare for part in FORBIDDEN_TOPICS) or "recognition" in bare
+def identifies_somebody(name: str) -> bool:
+    """Whether a topic, or an item's name, speaks of faces, plates or cards: nothing of it may be read."""
+    bare = name.replace("tns1:", "").casefold()
+    if any(part in bare for part in _IDENTITY_PARTS):
+        return True
+    return not _IDENTITY_WORDS.isdisjoint(word.casefold() for word in _WORD.findall(name))
 
 
-def _step(step: str, namespaces: Mapping[str | None, str]) -> str:
+def shown(topic: str) -> str:
+    """A topic of a device fit to be kept: digits and whatever is no plain name are taken out of it, because
+    a device may write into a topic what belongs into no book."""
+    steps = [step if _PLAIN_STEP.fullmatch(step) else "…" for step in topic.split("/")[:8]]
+    return _DIGITS.sub("#", "/".join(steps))
+
+
+def _fits(topic: str, key: str) -> bool:
+    if key.endswith("/**"):
+        return topic.startswith(key[:-2])
+    steps, wanted = topic.split("/"), key.split("/")
+    return len(steps) == len(wanted) and all(w in ("*", s) for s, w in zip(steps, wanted, strict=True))
+
+
+_GENERAL: Final = tuple((key, meant) for key, meant in MEANINGS.items() if key.endswith("*"))
+_NOT_OURS: Final = tuple(spelled for key in NOT_OURS for spelled in spellings(key))
+
+
+def _step(step: str, namespaces: Mapping[str | None, str]) -> tuple[str, str]:
+    """A step's vendor prefix, "" for the standard, and its name."""
     prefix, colon, name = step.rpartition(":")
     if not colon:
-        return step
+        return "", step
     uri = namespaces.get(prefix)
     if uri in _STANDARD_NAMESPACES or prefix == "tns1":
-        return name
-    return f"{_VENDOR_PREFIXES.get(uri or '', prefix)}:{name}"
+        return "", name
+    return _VENDOR_PREFIXES.get(uri or "", prefix), name

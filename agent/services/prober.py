@@ -6,6 +6,7 @@ import heapq
 import logging
 import threading
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from agent.config import WatchSection
@@ -57,6 +58,8 @@ class Prober:
         self._clock = clock
         self._watch = watch
         self.watcher = watcher
+        self.on_back: Callable[[str], object] = lambda _device: None
+        """Told the device that climbs higher than it stands: whoever waits for it need not wait longer."""
         self._interval_s = watch.ladder_interval_s
         self._lock = threading.Lock()
         self._patients: dict[str, _Patient] = {}
@@ -192,6 +195,8 @@ class Prober:
         )
         if came_back and self.watcher is not None:
             self.watcher.retry(patient.device.id)
+        if came_back:
+            self.on_back(patient.device.id)
         sight = self.watcher.sight(patient.device.id) if self.watcher is not None else None
         unjudged = sight is not None and sight.stream.reason is Reason.OK and not sight.picture.judged
         if unjudged and evidence.reason is Reason.OK:

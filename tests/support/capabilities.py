@@ -19,7 +19,7 @@ from pathlib import Path
 from lxml import etree
 
 from agent.devices import Limits, OnvifRoom
-from agent.devices.notifications import Tally, read_notices
+from agent.devices.notifications import Tally, read_told
 from agent.devices.settings import DeviceSettings
 from agent.errors import DeviceError
 from agent.management import Settings, Value
@@ -160,8 +160,8 @@ def _notices(recorded: Recorded) -> str:
         body = None if root is None else root.find("{*}Body")
         content = body[0] if body is not None and len(body) else root
         if content is not None and content.find(".//{*}NotificationMessage") is not None:
-            understood += len(read_notices(content, now=datetime.now(UTC), tally=tally))
-    unknown = sum(count for (kind, _), count in tally.counts().items() if kind.startswith("unknown"))
+            understood += len(read_told(content, now=datetime.now(UTC), tally=tally).notices)
+    unknown = sum(count for (kind, _), count in tally.counts().items() if kind == "topic_unknown")
     return f"{understood}+{unknown}" if understood or unknown else NONE
 
 

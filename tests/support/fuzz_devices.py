@@ -26,7 +26,7 @@ from lxml import etree
 from agent.devices import Limits, OnvifRoom, attachments, soap
 from agent.devices.digest import digest_challenge
 from agent.devices.discovery import read_match
-from agent.devices.notifications import Tally, read_notices
+from agent.devices.notifications import Tally, read_told
 from agent.devices.redact import redact
 from agent.devices.settings import places
 from agent.devices.settings.encoder import _MEDIA1, _MEDIA2
@@ -125,7 +125,7 @@ def read_everything(payload: bytes) -> None:
         return
     if opened.content is None:
         return
-    read_notices(opened.content, now=datetime.now(UTC), tally=Tally())
+    read_told(opened.content, now=datetime.now(UTC), tally=Tally())
     _read_settings(opened.content)
     name = soap.local_name(opened.content).removesuffix("Response")
     for service in ("devicemgmt", "media", "events", "imaging", "ptz"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from lxml import etree
 from prometheus_client import REGISTRY
 
-from agent.devices.notifications import Notice, Tally, read_notices
+from agent.devices.notifications import Notice, Tally, read_told
 from agent.model import CameraEvent
 from protocol.words import SceneTopic
 from tests.support.recorded import onvif_data
@@ -47,7 +48,7 @@ def read(*messages: str) -> tuple[list[CameraEvent], Tally]:
         'xmlns:w="http://docs.oasis-open.org/wsn/b-2" xmlns:tt="http://www.onvif.org/ver10/schema" '
         f'xmlns:tns1="http://www.onvif.org/ver10/topics">{"".join(messages)}</t:PullMessagesResponse>'
     )
-    notices = read_notices(etree.fromstring(text), now=NOW, tally=tally)
+    notices = read_told(etree.fromstring(text), now=NOW, tally=tally).notices
     return [notice.event for notice in notices], tally
 
 
@@ -62,6 +63,7 @@ def test_a_changed_state_is_an_event_at_the_boxs_time() -> None:
         time=NOW,
         device_time=datetime(2026, 5, 1, 7, 59, 58, tzinfo=UTC),
         source="v1",
+        said="VideoSource/MotionAlarm",
     )
 
 
@@ -137,11 +139,17 @@ def test_a_device_time_that_is_none_is_none(utc: str) -> None:
 
 
 def test_unknown_topics_are_counted_by_name_and_bounded() -> None:
-    _, tally = read(*(message(f"tnsx:Made/Up{n}", data={}) for n in range(200)))
+    names = ["".join(letters) for letters in itertools.product("abcdef", repeat=3)][:200]
+    _, tally = read(*(message(f"tnsx:Made/{name}", data={}) for name in names))
     counts = tally.counts()
     assert len(counts) <= 65
-    assert counts["topic_unknown", "tnsx:Made/Up0"] == 1
+    assert counts["topic_unknown", "tnsx:Made/aaa"] == 1
     assert tally.total("topic_unknown") == 200
+
+
+def test_numbers_in_an_unknown_topic_make_no_new_one() -> None:
+    _, tally = read(*(message(f"tnsx:Made/Up{n}", data={}) for n in range(200)))
+    assert tally.counts() == {("topic_unknown", "tnsx:Made/Up#"): 200}
 
 
 def test_recorded_milesight_messages_are_read() -> None:
@@ -149,7 +157,7 @@ def test_recorded_milesight_messages_are_read() -> None:
     content = etree.fromstring(path.read_bytes().lstrip()).find("{*}Body")
     assert content is not None
     tally = Tally()
-    notices = read_notices(content[0], now=NOW, tally=tally)
+    notices = read_told(content[0], now=NOW, tally=tally).notices
     assert sorted(notice.event.topic for notice in notices) == sorted(
         [
             SceneTopic.MOTION,
@@ -160,7 +168,7 @@ def test_recorded_milesight_messages_are_read() -> None:
         ]
     )
     assert all(notice.event.initial for notice in notices)
-    assert tally.total("topic_unknown") == 3
+    assert not tally.counts()
 
 
 AXIS = {
@@ -170,13 +178,15 @@ AXIS = {
     "GLOBAL_SCENE_CHANGE.xml": (SceneTopic.SCENE_CHANGE, False, True),
     "DAYNIGHT_INIT.xml": None,
     "PTZ_MOVE_START.xml": None,
-    "RELAY_INIT.xml": None,
+    "RELAY_INIT.xml": (SceneTopic.RELAY, False, True),
+    "PORT_0_INIT.xml": (SceneTopic.DIGITAL_INPUT, False, True),
+    "PORT_ANY_INIT.xml": None,
 }
 
 
 def _axis(name: str) -> list[Notice]:
     root = etree.fromstring((onvif_data() / "Kane610-axis" / name).read_bytes())
-    return list(read_notices(root[0], now=NOW, tally=Tally()))
+    return read_told(root[0], now=NOW, tally=Tally()).notices
 
 
 @pytest.mark.parametrize("name", AXIS)
