@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 PICTURES = ("normal", "covered", "dark", "over_bright", "blurred", "frozen", "moved")
+PULLS = ("honest", "empty", "fault", "vanish")
 SIP_ANSWERS = ("ok", "unauthorized", "not_found", "silent")
 
 
@@ -49,6 +50,11 @@ class FaultSwitches:
     drop_before_write: bool = _switch(False, "the connection is cut before a write is carried out")
     drop_after_write: bool = _switch(False, "the connection is cut after a write was carried out")
     leaks_identity: bool = _switch(False, "passages are told with a plate text (always TEST-PLATE)")
+    pulls: str = _switch(
+        "honest",
+        "pulls are answered at once: with nothing, with a fault, or and the pull point is gone",
+        choices=PULLS,
+    )
     picture: str = _switch("normal", "what the lens shows", choices=PICTURES)
     sip: str = _switch("ok", "how SIP OPTIONS is answered", choices=SIP_ANSWERS)
 

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from agent.cli import looking, search, settings, upkeep
+from agent.cli import looking, search, settings, telling, upkeep
 from agent.cli.desk import Desk, opened
 from agent.errors import DeviceError
 from protocol.words import DeviceClass
@@ -35,10 +35,12 @@ def _looking(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     probe.add_argument("--explain", action="store_true", help="show every exchange / 显示每一步收发")
     probe.add_argument("--no-video", dest="video", action="store_false", help="ladder only / 不看视频")
     probe.add_argument("--video-s", type=float, default=12.0, metavar="S", help="wait for video / 等待秒数")
-    events = _command(kinds, "events", looking.events, "the device's own events / 设备事件")
+    events = _command(kinds, "events", telling.events, "the device's own events / 设备事件")
     events.add_argument("device", help=_DEVICE)
     events.add_argument("--follow", action="store_true", help="go on until Ctrl+C / 持续接收")
     events.add_argument("--seconds", type=float, default=86_400.0, metavar="S", help="end after S / 时长")
+    topics = _command(kinds, "topics", telling.topics, "event topics nobody knows / 未识别的事件主题")
+    topics.add_argument("device", nargs="?", help="id, GB code or address; all when absent / 缺省为全部")
     snapshot = _command(kinds, "snapshot", looking.snapshot, "one picture into a file / 抓拍一张")
     snapshot.add_argument("device", help=_DEVICE)
     snapshot.add_argument(

@@ -1,20 +1,20 @@
-"""Commands that only look: list, show, probe, events, snapshot. They write nothing to a device."""
+"""Commands that only look: list, show, probe, snapshot. They write nothing to a device."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
 import hashlib
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from agent.cli.desk import Desk, address
+from agent.cli.telling import reading_rows
 from agent.cli.trial import watch_stream
 from agent.devices.witness import Exchange, watching
 from agent.errors import DeviceError
-from agent.model import CameraEvent, Device, Evidence, Identity
+from agent.model import Device, Evidence, Identity
 from protocol.words import RUNGS, Reason, Rung
 from runtime.files import write_atomic
 
@@ -47,9 +47,11 @@ def show(desk: Desk, options: argparse.Namespace) -> int:
     device = desk.device(options.device)
     with contextlib.closing(desk.room.open(device)) as adapter:
         identity = adapter.identity()
-    desk.paper.document({**_ledger_row(device), "identity": identity})
+    readings = desk.room.readings(device.id)
+    desk.paper.document({**_ledger_row(device), "identity": identity, "readings": readings})
     if not desk.paper.as_json:
-        desk.paper.table(("项目 item", "值 value"), _identity_rows(device, identity), empty="")
+        rows = _identity_rows(device, identity) + reading_rows(readings)
+        desk.paper.table(("项目 item", "值 value"), rows, empty="")
     return EXIT_OK
 
 
@@ -59,25 +61,6 @@ def probe(desk: Desk, options: argparse.Namespace) -> int:
     told = [_probe_one(desk, device, options) for device in devices]
     desk.paper.document([document for document, _ in told])
     return max((status for _, status in told), default=EXIT_OK)
-
-
-def events(desk: Desk, options: argparse.Namespace) -> int:
-    """What a device tells of its own accord, as it comes; ends after ``--seconds`` or Ctrl+C."""
-    device = desk.device(options.device)
-    ends = time.monotonic() + options.seconds
-    desk.paper.line(f"{device.id}: 正在接收事件，Ctrl+C 结束 / receiving events, Ctrl+C ends")
-    subscription = desk.room.subscribe(device)
-    try:
-        while time.monotonic() < ends:
-            for event in subscription.pull():
-                _print_event(desk, event)
-            if not options.follow:
-                break
-    except KeyboardInterrupt:
-        desk.paper.line("结束 / ended")
-    finally:
-        subscription.close()
-    return EXIT_OK
 
 
 def snapshot(desk: Desk, options: argparse.Namespace) -> int:
@@ -138,16 +121,6 @@ def _of_rung(rung: Rung, exchanges: Sequence[Exchange]) -> Sequence[Exchange]:
     if rung is Rung.ONVIF:
         return first
     return [one for one in exchanges if one not in first] if rung is Rung.AUTHENTICATED else ()
-
-
-def _print_event(desk: Desk, event: CameraEvent) -> None:
-    desk.paper.document(event)
-    if desk.paper.as_json:
-        return
-    state = {True: "开始 on", False: "结束 off", None: "发生 pulse"}[event.active]
-    first = "（当前状态 state） " if event.initial else ""
-    count = "" if event.count is None else f" 计数 count {event.count}"
-    desk.paper.line(f"{event.time:%H:%M:%S}  {event.topic}  {state} {first}{event.source}{count}")
 
 
 def _ledger_row(device: Device) -> dict[str, object]:

@@ -186,7 +186,7 @@ class PullPoint:
         point = self._open
         if point is None or self._monotonic() < point.ends_mono_s:
             return point
-        self._drop(point, give_back=True)
+        self._drop(point)
         return None
 
     def _create(self) -> _PullPoint:
@@ -334,17 +334,15 @@ class PullPoint:
         point.failures += 1
         gone = error.kind in _FORGOTTEN and point.served
         worn = point.failures >= _FAILURES_FORGIVEN and error.kind is not DeviceTrouble.UNREACHABLE
-        if isinstance(error, _Lost):
-            self._drop(point, give_back=False)
-        elif gone or worn:
-            self._drop(point, give_back=True)
+        if isinstance(error, _Lost) or gone or worn:
+            self._drop(point)
 
-    def _drop(self, point: _PullPoint, *, give_back: bool) -> None:
+    def _drop(self, point: _PullPoint) -> None:
+        """Let go of it, and give it back: a device that faults a pull may well keep the slot."""
         with self._swap:
             if self._open is point:
                 self._open = None
-        if give_back:
-            self._give_back(point)
+        self._give_back(point)
 
     def _give_back(self, point: _PullPoint) -> None:
         """Unsubscribe over a connection of its own: the pull may be waiting on the other."""
@@ -419,7 +417,7 @@ class NoEvents:
 
 
 class _Lost(DeviceError):
-    """The device no longer knows the pull point: nothing is left to give back."""
+    """The device answers a pull with a fault: it most likely does not know the pull point any more."""
 
 
 def _addressing(action: str, to: str) -> tuple[etree._Element, ...]:

@@ -162,9 +162,13 @@ async def pull_messages(device: Device, request: SoapRequest) -> Xml:
     except ValueError as error:
         raise SoapFault("Sender", "ter:InvalidArgVal", reason=str(error)) from error
     longest_s = device.personality.longest_pull_s
+    if device.faults.pulls == "fault":
+        raise SoapFault("Receiver", "ter:Action", reason="Internal error")
     device.events.extend(point, min(asked_s, longest_s) + 1.0, never_shorter=True)
+    at_once = device.faults.pulls != "honest"
     try:
-        await asyncio.wait_for(point.filled.wait(), timeout=min(asked_s, longest_s))
+        if not at_once:
+            await asyncio.wait_for(point.filled.wait(), timeout=min(asked_s, longest_s))
     except TimeoutError:
         if device.personality.drops_long_pulls and asked_s > longest_s:
             device.counters["pulls_dropped"] += 1
@@ -173,7 +177,9 @@ async def pull_messages(device: Device, request: SoapRequest) -> Xml:
         raise SoapFault("Sender", "ter:InvalidArgVal", reason="The subscription has ended")
     if device.personality.lifetime is Lifetime.ALWAYS_60_S:
         device.events.extend(point, DEFAULT_LIFETIME_S)
-    notices = point.take(limit)
+    notices = [] if at_once else point.take(limit)
+    if device.faults.pulls == "vanish":
+        device.events.close(point)
     device.counters["notices_pulled"] += len(notices)
     return node(
         "tev:PullMessagesResponse",
