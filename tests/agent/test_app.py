@@ -96,6 +96,20 @@ def test_a_box_that_stops_while_it_finds_devices_leaves_nothing_running(tmp_path
     assert app.prober.standing(device.id) is None
 
 
+def test_the_listener_of_a_device_that_is_back_pauses_no_longer(tmp_path: Path) -> None:
+    with (
+        running(entry("gate", ip=free_ip())) as county,
+        box(tmp_path, f"{county.device('gate').ip}/32") as app,
+    ):
+        wait_until(lambda: bool(app._listening), within_s=5, what="the device is listened to")
+        (name,) = app._listening
+        woken: list[str] = []
+        app._listening[name].wake = lambda: woken.append(name)  # type: ignore[method-assign]
+        app.prober.on_back(name)
+        app.prober.on_back("nobody")
+        assert name in woken
+
+
 def test_what_answers_from_outside_the_subnets_is_left_alone() -> None:
     assert is_within("10.0.0.9", ["10.1.0.0/24", "10.0.0.0/24"])
     assert not is_within("10.0.1.9", ["10.1.0.0/24", "10.0.0.0/24"])

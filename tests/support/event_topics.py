@@ -123,7 +123,7 @@ def _declared(root: etree._Element) -> Iterator[str]:
 def _marked(node: etree._Element) -> bool:
     """Hikvision marks branches as topics too; only a leaf can be told."""
     return len(node) == 0 and any(
-        name.rpartition("}")[2] == "topic" and value == "true" for name, value in node.attrib.items()
+        str(name).rpartition("}")[2] == "topic" and value == "true" for name, value in node.attrib.items()
     )
 
 

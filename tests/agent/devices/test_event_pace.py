@@ -26,6 +26,7 @@ from agent.devices.notifications import Tally
 from agent.devices.pace import Pace
 from agent.devices.wsdl import shared_services
 from agent.errors import DeviceError
+from agent.model import CameraEvent
 from agent.services.listener import Listener
 from protocol.messages import Scene
 from protocol.words import Phase
@@ -197,6 +198,11 @@ def test_a_listener_hears_events_again_as_soon_as_the_ladder_says_the_device_is_
     assert start.phase is Phase.START
 
 
+def _tell_states(county: RunningCounty) -> None:
+    for point in county.device().events.live():
+        county.device().events.tell_states(point)
+
+
 def _answers(host: str, port: int) -> bool:
     with contextlib.suppress(OSError), socket.create_connection((host, port), 1):
         return True
@@ -228,3 +234,24 @@ def test_a_pace_is_never_exceeded(pauses_s: list[float]) -> None:
     for first, at_s in enumerate(done):
         within = sum(1 for other in done[first:] if other - at_s < 60.0)
         assert within <= 3 + 60.0 / 2.0 + 1
+
+
+def test_states_told_again_by_every_synchronisation_are_never_events() -> None:
+    with running(camera()) as county, pretended(county) as driven:
+        tell(county, data=(("State", "true"),))
+        tell(county, "tns1:Device/HardwareFailure/StorageFailure", data=(("Failed", "true"),))
+        told: list[CameraEvent] = []
+        for _ in range(5):
+            told += driven.point.pull()
+            county.call(lambda: _tell_states(county))
+        assert len(told) >= 8
+        assert all(event.initial for event in told)
+
+
+def test_a_property_that_is_deleted_ends() -> None:
+    with running(camera()) as county, pretended(county) as driven:
+        driven.step()
+        tell(county, data=(("State", "true"),))
+        tell(county, data=(), operation="Deleted")
+        told = [event.active for _ in range(3) for event in driven.point.pull() if not event.initial]
+        assert told == [True, False]

@@ -341,3 +341,13 @@ def test_a_stream_that_cannot_be_read_is_counted_once_each_time_it_begins() -> N
     for reason in (Reason.STARTING, Reason.OK, Reason.BAD_STREAM, Reason.BAD_STREAM, Reason.OK):
         box.streams(reason)
     assert REGISTRY.get_sample_value(*troubles) == before + 1
+
+
+def test_whoever_waits_for_a_device_is_told_that_it_is_back_and_not_while_it_is_well() -> None:
+    box, back = Box(GOOD, GOOD, GONE, GONE, GOOD, GOOD, GOOD), list[str]()
+    box.prober.on_back = back.append
+    box.climbs_within(60)
+    settled = len(back)
+    box.climbs_within(200)
+    assert box.adapter.climbs >= 7
+    assert len(back) - settled == 2  # both climbs that it took to stand as well as before

@@ -8,7 +8,7 @@ from controller.domain.categories import CATEGORIES
 from controller.domain.health import OK, PARENT, STARTING, Standing, Verdict
 from controller.domain.intake import HEALTH_CATEGORIES, category_of, reason_of, wanted
 from protocol.messages import Scene
-from protocol.words import Phase, SceneTopic, SeenBy
+from protocol.words import DEVICE_HEALTH_TOPICS, Phase, SceneTopic, SeenBy
 
 
 @pytest.mark.parametrize(
@@ -55,6 +55,24 @@ def scene(topic: str, *, phase: Phase = Phase.START, zone: str = "") -> Scene:
 )
 def test_only_closed_zones_and_lines_open_incidents(found: Scene, expected: str | None) -> None:
     assert category_of(found) == expected
+
+
+@pytest.mark.parametrize("phase", Phase)
+@pytest.mark.parametrize(
+    "topic",
+    [
+        *sorted(DEVICE_HEALTH_TOPICS),
+        SceneTopic.LOITERING,
+        SceneTopic.OBJECT_LEFT,
+        SceneTopic.OBJECT_REMOVED,
+        SceneTopic.OBJECT_DETECTED,
+        SceneTopic.OCCUPANCY,
+        SceneTopic.IMPAIRED,
+        SceneTopic.RELAY,
+    ],
+)
+def test_what_a_device_says_of_itself_is_recorded_and_opens_no_incident(topic: str, phase: Phase) -> None:
+    assert category_of(scene(topic, phase=phase, zone="gate")) is None
 
 
 def test_what_a_machine_sees_of_people_is_suspected_and_waits_for_a_person() -> None:

@@ -12,7 +12,8 @@ from controller.domain.incidents import Action, Note, State
 from controller.web import pages, words
 from controller.web.views import grouped, when
 from controller.web.words import WORDS
-from protocol.words import DeviceClass, Reason
+from protocol.scene_words import SCENE_WORDS
+from protocol.words import DeviceClass, Reason, SceneTopic
 from tests.support import doors
 
 CJK = re.compile(r"[\u4e00-\u9fff]")
@@ -50,6 +51,16 @@ def test_every_verdict_state_action_and_class_has_its_word(language: str) -> Non
         assert spoken.action(action) != action.value
     for device_class in DeviceClass:
         assert spoken.device_class(device_class) != device_class.value
+
+
+def test_every_scene_topic_has_its_word_and_a_newer_one_is_shown_as_it_is() -> None:
+    assert set(SCENE_WORDS) == {str(topic) for topic in SceneTopic}
+    for zh, en in SCENE_WORDS.values():
+        assert CJK.search(zh)
+        assert en and not CJK.search(en)
+    assert WORDS["zh"].scene(SceneTopic.STORAGE_FAILURE) == "存储故障"
+    assert WORDS["en"].scene(SceneTopic.STORAGE_FAILURE) == "Storage failure"
+    assert WORDS["zh"].scene("tns1:Vendor/SomethingNew") == "tns1:Vendor/SomethingNew"
 
 
 def test_every_label_a_template_asks_for_exists() -> None:
