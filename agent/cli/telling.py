@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
 from agent.cli.desk import Desk
 from agent.devices.strange_topics import Strangers
+from agent.devices.topics import shown
 from agent.model import CameraEvent, DeviceReading
 from protocol.scene_words import scene_word
 
@@ -63,7 +65,7 @@ def topics(desk: Desk, options: argparse.Namespace) -> int:
         known = {device: known.get(device, Strangers())}
     desk.paper.document(
         [
-            {"device": device, "beyond": told.beyond, "topics": told.topics}
+            {"device": device, "beyond": told.beyond, "dropped": told.dropped, "topics": told.topics}
             for device, told in sorted(known.items())
         ]
     )
@@ -76,7 +78,9 @@ def topics(desk: Desk, options: argparse.Namespace) -> int:
             for one in told.topics
         ]
         if told.beyond:
-            rows.append((device, "其余 others", "", told.beyond, "", ""))
+            rows.append((device, "（其余 others）", "", told.beyond, "", ""))
+        if told.dropped:
+            rows.append((device, "（识别类，已丢弃 recognition, dropped）", "", told.dropped, "", ""))
     columns = ("编号 id", "主题 topic", "数据项 items", "次数 count", "首次 first", "最近 last")
     empty = "没有未识别的事件主题 / no unknown event topics"
     if desk.config is None:
@@ -91,7 +95,7 @@ def reading_rows(readings: Sequence[DeviceReading]) -> list[tuple[str, object]]:
 
 
 def _print_event(desk: Desk, event: CameraEvent) -> None:
-    desk.paper.document(event)
+    desk.paper.document(replace(event, said=shown(event.said)))
     if desk.paper.as_json:
         return
     state = {True: "开始 on", False: "结束 off", None: "发生 pulse"}[event.active]

@@ -171,8 +171,8 @@ class PullPoint:
         now_s, device = self._monotonic(), self.device.id
         if told.readings:
             self._states.take(device, told.readings)
-        if told.strangers:
-            self._strangers.add(device, told.strangers, now=datetime.now(UTC))
+        if told.strangers or told.dropped:
+            self._strangers.add(device, told.strangers, now=datetime.now(UTC), dropped=told.dropped)
         events = []
         for notice in told.notices:
             event = self._echoes.pass_on(notice.event, now_s=now_s)

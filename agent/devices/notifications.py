@@ -17,7 +17,6 @@ from datetime import datetime
 from lxml import etree
 
 from agent.devices import strange_topics, topics
-from agent.devices.redact import quoted
 from agent.devices.soap import below, child, local_name
 from agent.devices.topic_parsers import EVERY_PORT, event_of, health_reading
 from agent.devices.topics import Kind
@@ -72,13 +71,14 @@ class Stranger:
     items: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Told:
-    """What one answer said, in order."""
+    """What one answer said, in order. ``dropped``: messages that could identify somebody, unread."""
 
     notices: list[Notice] = field(default_factory=list)
     readings: list[DeviceReading] = field(default_factory=list)
     strangers: list[Stranger] = field(default_factory=list)
+    dropped: int = 0
 
 
 def read_told(content: etree._Element, *, now: datetime, tally: Tally) -> Told:
@@ -99,9 +99,9 @@ def read_told(content: etree._Element, *, now: datetime, tally: Tally) -> Told:
 def _read_one(told: Told, said: str, message: etree._Element | None, *, now: datetime, tally: Tally) -> None:
     kind = topics.kind_of(said)
     if kind is Kind.IDENTITY:
-        tally.add("identity_dropped")
+        _drop(told, tally)
     elif kind is Kind.NOT_OURS:
-        tally.add("topic_not_ours", quoted(said, longest=96))
+        tally.add("topic_not_ours", topics.shown(said))
     elif kind is Kind.UNKNOWN:
         _meet(told, said, message, tally=tally)
     else:
@@ -109,14 +109,19 @@ def _read_one(told: Told, said: str, message: etree._Element | None, *, now: dat
         assert meant is not None
         read = None if message is None else event_of(meant, message, said=said, now=now)
         if read is None:
-            tally.add("value_unreadable", quoted(said, longest=96))
+            tally.add("value_unreadable", topics.shown(said))
         elif isinstance(read, DeviceReading):
             told.readings.append(read)
         elif read.source == EVERY_PORT:
-            tally.add("topic_not_ours", quoted(said, longest=96))
+            tally.add("topic_not_ours", topics.shown(said))
         else:
             told.notices.append(Notice(said, read))
             told.readings.extend(filter(None, [health_reading(read)]))
+
+
+def _drop(told: Told, tally: Tally) -> None:
+    told.dropped += 1
+    tally.add("identity_dropped")
 
 
 def _meet(told: Told, said: str, message: etree._Element | None, *, tally: Tally) -> None:
@@ -127,7 +132,7 @@ def _meet(told: Told, said: str, message: etree._Element | None, *, tally: Tally
             if local_name(node) in ("SimpleItem", "ElementItem"):
                 names[node.get("Name", "")] = strange_topics.kind_of_value(node.get("Value"))
     if any(topics.identifies_somebody(name) for name in names):
-        tally.add("identity_dropped")
+        _drop(told, tally)
         return
     topic = topics.shown(said)
     tally.add("topic_unknown", topic)

@@ -1,7 +1,7 @@
 """Topics nobody knows yet, kept so that support can extend the table.
 
 Law: kept are names and counts, never a value; a device that invents topics without end costs ``TOPICS`` rows
-and is counted beyond. Of a topic that could identify somebody nothing arrives here.
+and is counted beyond. Of a message that could identify somebody nothing arrives here but that it came.
 """
 
 from __future__ import annotations
@@ -48,10 +48,12 @@ class StrangeTopic:
 
 @dataclass(frozen=True, slots=True)
 class Strangers:
-    """What one device told that nobody knows; ``beyond`` counts messages of topics past the bound."""
+    """What one device told that nobody knows; ``beyond`` counts messages of topics past the bound,
+    ``dropped`` those that could identify somebody."""
 
     topics: tuple[StrangeTopic, ...] = ()
     beyond: int = 0
+    dropped: int = 0
 
 
 def kind_of_value(value: str | None) -> str:
@@ -73,87 +75,83 @@ def shown_name(name: str) -> str:
     return _DIGITS.sub("#", name) if _NAME.fullmatch(name) else "…"
 
 
+@dataclass(slots=True)
+class _Book:
+    page: Page
+    known: dict[str, StrangeTopic]
+    beyond: int = 0
+    dropped: int = 0
+
+    def meet(self, one: _Met, now: datetime) -> bool:
+        """Count one message; whether its topic is met for the first time."""
+        held = self.known.get(one.topic)
+        if held is not None:
+            self.known[one.topic] = replace(held, count=held.count + 1, last=now)
+            return False
+        if len(self.known) >= TOPICS:
+            self.beyond += 1
+            return False
+        self.known[one.topic] = StrangeTopic(one.topic, one.items, 1, now, now)
+        return True
+
+    def told(self) -> Strangers:
+        rows = sorted(self.known.values(), key=lambda one: (-one.count, one.topic))
+        return Strangers(tuple(rows), self.beyond, self.dropped)
+
+    def document(self) -> dict[str, object]:
+        rows = [
+            [one.topic, [*map(list, one.items)], one.count, one.first.isoformat(), one.last.isoformat()]
+            for one in self.known.values()
+        ]
+        return {"topics": rows, "beyond": self.beyond, "dropped": self.dropped}
+
+
 class StrangeBook:
     """The unknown topics of all devices. Thread-safe."""
 
     def __init__(self, notebook: Notebook | None = None) -> None:
         self._notebook = notebook
-        self._books: dict[str, tuple[Page, dict[str, StrangeTopic], int]] = {}
+        self._books: dict[str, _Book] = {}
         self._lock = threading.Lock()
 
-    def add(self, device: str, met: Iterable[_Met], *, now: datetime) -> None:
+    def add(self, device: str, met: Iterable[_Met], *, now: datetime, dropped: int = 0) -> None:
         """Count messages; a topic met for the first time is written soon, counts now and then."""
         with self._lock:
-            opened = self._opened(device)
-            if opened is None:
-                return
-            page, known, beyond = opened
-            new = False
-            for one in met:
-                held = known.get(one.topic)
-                if held is not None:
-                    known[one.topic] = replace(held, count=held.count + 1, last=now)
-                elif len(known) < TOPICS:
-                    known[one.topic] = StrangeTopic(one.topic, one.items, 1, now, now)
-                    new = True
-                else:
-                    beyond += 1
-            self._books[device] = (page, known, beyond)
-            if page.due(urgent=new):
-                page.write(_document(known, beyond))
+            book = self._books.get(device)
+            if book is None:
+                if len(self._books) >= DEVICES:
+                    return
+                page = Page(self._notebook, device, NOTE_TOPIC)
+                book = self._books[device] = _read(page.read(), page)
+            book.dropped += dropped
+            new = [one for one in met if book.meet(one, now)]
+            if book.page.due(urgent=bool(new)):
+                book.page.write(book.document())
 
     def flush(self, device: str) -> None:
         """Write what is known of a device, if anything."""
         with self._lock:
-            held = self._books.get(device)
-            if held is not None:
-                held[0].write(_document(held[1], held[2]))
+            book = self._books.get(device)
+            if book is not None:
+                book.page.write(book.document())
 
     def of(self, device: str) -> Strangers:
         """What a device told that nobody knows, the most frequent first."""
-        with self._lock:
-            held = self._books.get(device)
-        if held is not None:
-            return _sorted(held[1], held[2])
-        return _sorted(*_read(Page(self._notebook, device, NOTE_TOPIC).read()))
+        return self.all().get(device, Strangers())
 
     def all(self) -> Mapping[str, Strangers]:
         """The same of every device that told something."""
         notes = {} if self._notebook is None else self._notebook.notes(NOTE_TOPIC)
-        found = {device: _sorted(*_read(parsed(text))) for device, text in notes.items()}
+        found = {
+            name: _read(parsed(text), Page(None, name, NOTE_TOPIC)).told() for name, text in notes.items()
+        }
         with self._lock:
-            held = dict(self._books)
-        return {**found, **{device: _sorted(known, beyond) for device, (_, known, beyond) in held.items()}}
-
-    def _opened(self, device: str) -> tuple[Page, dict[str, StrangeTopic], int] | None:
-        held = self._books.get(device)
-        if held is not None or len(self._books) >= DEVICES:
-            return held
-        page = Page(self._notebook, device, NOTE_TOPIC)
-        return (page, *_read(page.read()))
+            return {**found, **{name: book.told() for name, book in self._books.items()}}
 
 
-def _sorted(known: Mapping[str, StrangeTopic], beyond: int) -> Strangers:
-    return Strangers(tuple(sorted(known.values(), key=lambda one: (-one.count, one.topic))), beyond)
-
-
-def _document(known: Mapping[str, StrangeTopic], beyond: int) -> dict[str, object]:
-    rows = [
-        [
-            one.topic,
-            [list(item) for item in one.items],
-            one.count,
-            one.first.isoformat(),
-            one.last.isoformat(),
-        ]
-        for one in known.values()
-    ]
-    return {"topics": rows, "beyond": beyond}
-
-
-def _read(document: Mapping[str, object]) -> tuple[dict[str, StrangeTopic], int]:
+def _read(document: Mapping[str, object], page: Page) -> _Book:
     """What was written; a row that cannot be read is left out."""
-    rows, beyond = document.get("topics"), document.get("beyond")
+    rows = document.get("topics")
     known: dict[str, StrangeTopic] = {}
     for row in rows[:TOPICS] if isinstance(rows, list) else ():
         try:
@@ -167,4 +165,8 @@ def _read(document: Mapping[str, object]) -> tuple[dict[str, StrangeTopic], int]
             )
         except (TypeError, ValueError):
             continue
-    return known, beyond if isinstance(beyond, int) else 0
+    return _Book(page, known, _number(document.get("beyond")), _number(document.get("dropped")))
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) else 0

@@ -67,7 +67,7 @@ def test_topics_nobody_knows_are_shown_by_name_and_never_by_value(run: Run, coun
     assert (document["device"], topic["topic"]) == ("cam", "Smart/Passage")
     assert topic["count"] >= 1
     assert json.loads(run("topics", "police", "--json")[1]) == [
-        {"device": "police", "beyond": 0, "topics": []}
+        {"device": "police", "beyond": 0, "dropped": 0, "topics": []}
     ]
     assert run("topics", "nowhere")[0] == 2
 

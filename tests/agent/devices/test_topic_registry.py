@@ -226,7 +226,7 @@ def test_nothing_of_a_recognition_is_passed_on_or_kept(
 ) -> None:
     text = message(topic, data=data, source=source, key=key, operation=operation, utc=SECRET)
     found, tally = told(text)
-    assert found == Told()
+    assert found == Told(dropped=1)
     assert tally.counts() == {("identity_dropped", ""): 1}
 
 
@@ -241,7 +241,7 @@ def test_of_an_unknown_message_no_value_is_kept(
 ) -> None:
     found, tally = told(message(f"tnsx:Smart/{step}", data=data, source={**source, "Lane": SECRET}))
     if "Plate" in {**data, **source}:
-        assert found == Told()
+        assert found == Told(dropped=1)
         assert tally.counts() == {("identity_dropped", ""): 1}
     else:
         (stranger,) = found.strangers
@@ -270,7 +270,8 @@ def test_nothing_of_a_recognition_reaches_the_notebook(tmp_path: Path) -> None:
         message("tns1:RuleEngine/Recognition/LicensePlate", data={"Plate": SECRET}),
         message("tnsx:Smart/Passage", data={"Lane": SECRET}),
     )
-    strangers.add("cam", found.strangers, now=NOW)
+    strangers.add("cam", found.strangers, now=NOW, dropped=found.dropped)
+    assert strangers.of("cam").dropped == 1
     written = book.notes(NOTE_TOPIC)["cam"]
     assert "tnsx:Smart/Passage" in written
     assert SECRET not in written
