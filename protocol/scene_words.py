@@ -35,7 +35,7 @@ SCENE_WORDS: Final[Mapping[str, tuple[str, str]]] = {
     SceneTopic.POWER_FAILURE: ("电源故障", "Power supply failure"),
     SceneTopic.TEMPERATURE_CRITICAL: ("温度异常", "Temperature critical"),
     SceneTopic.NETWORK_BROKEN: ("设备网口断开", "Network port lost"),
-    SceneTopic.ADDRESS_CONFLICT: ("IP 地址冲突", "Address conflict"),
+    SceneTopic.IP_CONFLICT: ("IP 地址冲突", "Address conflict"),
     SceneTopic.CASING_OPEN: ("机壳被打开", "Casing opened"),
     SceneTopic.ACCESS_REFUSED: ("登录设备被拒", "Log-in to the device refused"),
     SceneTopic.SILENCE: ("计数设备无数据", "No passages counted"),

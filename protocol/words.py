@@ -128,7 +128,7 @@ class SceneTopic(StrEnum):
     """The disk is full and does not overwrite. No ONVIF topic is; makes have their own."""
     NETWORK_BROKEN = "tnsop:Device/NetworkBroken"
     """The device lost a network port for a time. No ONVIF topic is."""
-    ADDRESS_CONFLICT = "tnsop:Device/AddressConflict"
+    IP_CONFLICT = "tnsop:Device/IpConflict"
     """Another device uses the same address. No ONVIF topic is."""
     CASING_OPEN = "tnsop:Device/CasingOpen"
     """The housing was opened. No ONVIF topic is."""
@@ -147,7 +147,7 @@ DEVICE_HEALTH_TOPICS: Final = frozenset(
         SceneTopic.ACCESS_REFUSED,
         SceneTopic.STORAGE_FULL,
         SceneTopic.NETWORK_BROKEN,
-        SceneTopic.ADDRESS_CONFLICT,
+        SceneTopic.IP_CONFLICT,
         SceneTopic.CASING_OPEN,
     }
 )

@@ -135,11 +135,11 @@ class PullPoint:
         with self._swap:
             self._closed.set()
             point, self._open = self._open, None
+        self._states.flush(self.device.id)
+        self._strangers.flush(self.device.id)
         if point is not None:
             self._give_back(point)
         self._session.close()
-        self._states.flush(self.device.id)
-        self._strangers.flush(self.device.id)
 
     def _content(self) -> etree._Element:
         """What a pull brought; a pull point that the device forgot is made anew at once, and only once."""

@@ -163,7 +163,7 @@ _ROWS: Final[Mapping[str, Meaning]] = {
     "Device/tnsaxis:Status/Temperature/Below": _health(SceneTopic.TEMPERATURE_CRITICAL),
     "Device/tnsaxis:Status/Temperature/Above_or_below": _health(SceneTopic.TEMPERATURE_CRITICAL),
     "Device/hik:Network/EthernetBroken": _health(SceneTopic.NETWORK_BROKEN),
-    "Device/hik:Network/IPAddrConflict": _health(SceneTopic.ADDRESS_CONFLICT),
+    "Device/hik:Network/IPAddrConflict": _health(SceneTopic.IP_CONFLICT),
     "Device/tnsaxis:Network/Lost": _health(SceneTopic.NETWORK_BROKEN),
     "Device/tnsaxis:Casing/Open": _health(SceneTopic.CASING_OPEN, "Open", sources=()),
     "Device/SecurityPolicy/AuthFailed": _ACCESS,

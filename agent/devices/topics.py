@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Final
 
 from agent.devices.topic_table import MEANINGS, NOT_OURS, Meaning, Shape, spellings
+from protocol.identity import identity_words
 from protocol.words import FORBIDDEN_TOPICS
 
 __all__ = ["Kind", "Meaning", "Shape", "identifies_somebody", "kind_of", "meaning", "normalised", "shown"]
@@ -34,9 +35,28 @@ _IDENTITY_PARTS: Final = (
     "biometric",
     "fingerprint",
 )
-_IDENTITY_WORDS: Final = frozenset({"face", "faces", "plate", "plates", "lpr", "alpr", "gait"})
-"""Only as a word of its own: an interface and a template have nothing to hide."""
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_SPOKEN_OF: Final = frozenset(
+    [
+        "name",
+        "names",
+        "person",
+        "persons",
+        "people",
+        "track",
+        "tracks",
+        "address",
+        "feature",
+        "features",
+        "audio",
+        "voice",
+        "phone",
+        "mobile",
+        "iris",
+    ]
+)
+"""Words that the wire carries in no field, and that a topic may speak of: an auto iris, a people detector."""
+_STEP = re.compile(r"[/:]")
+_PLATE_READER = re.compile(r"(?<![A-Za-z])A?LPR(?![a-z])")
 _PLAIN_STEP = re.compile(r"(?:[A-Za-z][A-Za-z0-9_-]{0,15}:)?[A-Za-z_][A-Za-z0-9_.-]{0,47}")
 _DIGITS = re.compile(r"\d+")
 
@@ -91,9 +111,9 @@ def meaning(topic: str) -> Meaning | None:
 def identifies_somebody(name: str) -> bool:
     """Whether a topic, or an item's name, speaks of faces, plates or cards: nothing of it may be read."""
     bare = name.replace("tns1:", "").casefold()
-    if any(part in bare for part in _IDENTITY_PARTS):
+    if any(part in bare for part in _IDENTITY_PARTS) or _PLATE_READER.search(name):
         return True
-    return not _IDENTITY_WORDS.isdisjoint(word.casefold() for word in _WORD.findall(name))
+    return any(identity_words(step) - _SPOKEN_OF for step in _STEP.split(name))
 
 
 def shown(topic: str) -> str:

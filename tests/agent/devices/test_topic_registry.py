@@ -277,3 +277,33 @@ def test_nothing_of_a_recognition_reaches_the_notebook(tmp_path: Path) -> None:
     assert SECRET not in written
     assert "LicensePlate" not in written
     book.close()
+
+
+@given(
+    order=st.permutations(["State", "Rule", "ObjectId", "Extra"]),
+    active=st.booleans(),
+)
+def test_a_value_is_found_by_its_name_wherever_it_stands(order: list[str], active: bool) -> None:
+    values = dict.fromkeys(order, "7") | {"State": str(active).lower()}
+    data = {name: values[name] for name in order}
+    found, _ = told(message("tns1:VideoSource/MotionAlarm", data=data, source={"Rule": "x", "Source": "v1"}))
+    assert [(one.event.active, one.event.source) for one in found.notices] == [(active, "v1")]
+
+
+def test_a_topic_is_read_whichever_prefix_and_dialect_its_maker_chose() -> None:
+    axis = (
+        '<w:NotificationMessage><w:Topic xmlns:q="http://www.onvif.org/ver10/topics" '
+        'xmlns:a="http://www.axis.com/2009/event/topics" '
+        'Dialect="http://docs.oasis-open.org/wsn/t-1/TopicExpression/Simple"> q:Device/a:HardwareFailure/'
+        "StorageFailure\n</w:Topic><w:Message><tt:Message UtcTime='2026-05-01T07:59:58Z' "
+        "PropertyOperation='Changed'><tt:Source><tt:SimpleItem Name='disk_id' Value='SD_DISK'/></tt:Source>"
+        "<tt:Data><tt:SimpleItem Name='disruption' Value='1'/></tt:Data></tt:Message></w:Message>"
+        "</w:NotificationMessage>"
+    )
+    found, _ = told(axis)
+    (notice,) = found.notices
+    assert (notice.event.topic, notice.event.active, notice.event.source) == (
+        SceneTopic.STORAGE_FAILURE,
+        True,
+        "SD_DISK",
+    )

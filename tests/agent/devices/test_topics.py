@@ -71,7 +71,7 @@ MEANT = {
     "tns1:Device/HardwareFailure/TemperatureCritical": SceneTopic.TEMPERATURE_CRITICAL,
     "tns1:Device/tnshik:Network/tnshik:EthernetBroken": SceneTopic.NETWORK_BROKEN,
     "tns1:Device/tnsn:Network/EthernetBroken": SceneTopic.NETWORK_BROKEN,
-    "tns1:Device/tnsn:Network/IPAddrConflict": SceneTopic.ADDRESS_CONFLICT,
+    "tns1:Device/tnsn:Network/IPAddrConflict": SceneTopic.IP_CONFLICT,
     "tns1:Device/ax:Casing/ax:Open": SceneTopic.CASING_OPEN,
     "tns1:Device/SecurityPolicy/AuthFailed": SceneTopic.ACCESS_REFUSED,
     "tns1:UserAlarm/tnshik:IllegalAccess": SceneTopic.ACCESS_REFUSED,
@@ -114,12 +114,16 @@ FORBIDDEN = [
     "tnsvendor:Smart/FaceSnap",
     "tnsvendor:Traffic/ANPR",
     "tnsvendor:Traffic/PlateResult",
+    "tnsvendor:Smart/\uff46ace_snap",
+    "tnsvendor:Traffic/LPR",
+    "tnsvendor:Traffic/LPRResult",
 ]
 INNOCENT = [
     "tns1:Device/NetworkInterface/Up",
     "tnsx:Template/Loaded",
     "tns1:Monitoring/Surface",
     "tnsx:AutoIris",
+    "tnsx:FullProfile",
 ]
 
 
