@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from agent.cli import trust
 from agent.cli.desk import Desk, address
 from agent.cli.trial import watch_stream
 from agent.devices.witness import Exchange, watching
@@ -47,9 +48,11 @@ def show(desk: Desk, options: argparse.Namespace) -> int:
     device = desk.device(options.device)
     with contextlib.closing(desk.room.open(device)) as adapter:
         identity = adapter.identity()
-    desk.paper.document({**_ledger_row(device), "identity": identity})
+    pinned = trust.pinned(desk, device)
+    desk.paper.document({**_ledger_row(device), "identity": identity, "certificate": pinned})
     if not desk.paper.as_json:
-        desk.paper.table(("项目 item", "值 value"), _identity_rows(device, identity), empty="")
+        rows = _identity_rows(device, identity) + trust.rows(pinned)
+        desk.paper.table(("项目 item", "值 value"), rows, empty="")
     return EXIT_OK
 
 
@@ -157,6 +160,7 @@ def _ledger_row(device: Device) -> dict[str, object]:
         "class": device.device_class,
         "host": device.host,
         "port": device.port,
+        "tls": device.tls,
         "title": device.title,
         "username": device.username,
     }

@@ -43,6 +43,8 @@ NOTE_TOPIC = "pull_point"
 _MESSAGES = 100
 _SAME_WITHIN_S = 2.0
 """The same thing told under two topics (MotionAlarm and CellMotionDetector/Motion) comes within one pull."""
+_ASK_AGAIN = (DeviceTrouble.UNREACHABLE, DeviceTrouble.HUNG, DeviceTrouble.CERTIFICATE_CHANGED)
+"""The device was not asked at all: the slot stays noted until it is."""
 _FAILURES_FORGIVEN = 2
 """So many pulls in a row may fail on the way before the pull point is given back and made anew."""
 
@@ -185,7 +187,7 @@ class PullPoint:
             detail = sentences.broken(where, "CreatePullPointSubscription: no address")
             raise self._session.error(DeviceTrouble.BAD_ANSWER, detail)
         try:
-            endpoint = http_endpoint(address, host=self.device.host, port=self.device.port)
+            endpoint = http_endpoint(address, self.device)
         except AddressRefused as error:
             detail = sentences.bad_address(where, str(error))
             raise self._session.error(DeviceTrouble.BAD_ANSWER, detail) from error
@@ -287,7 +289,7 @@ class PullPoint:
                 session.ask(question)
             except DeviceError as error:
                 self._tally.add("not_given_back", error.kind.value)
-                if error.kind in (DeviceTrouble.UNREACHABLE, DeviceTrouble.HUNG):
+                if error.kind in _ASK_AGAIN:
                     return  # still noted: it is given back when the device is there again
         if self._notebook is not None:
             with contextlib.suppress(StoreFull):
@@ -312,7 +314,7 @@ class PullPoint:
             parser = etree.XMLParser(resolve_entities=False, no_network=True)
             parameters = tuple(etree.fromstring(text, parser) for text in told["parameters"])
             address = str(told["address"])
-            endpoint = http_endpoint(address, host=self.device.host, port=self.device.port)
+            endpoint = http_endpoint(address, self.device)
         except (ValueError, KeyError, TypeError, etree.XMLSyntaxError, AddressRefused):
             return
         self._tally.add("left_over")
