@@ -43,9 +43,14 @@ class Certificates:
         self._load()
 
     @property
+    def pem(self) -> bytes:
+        """The certificate shown now, and its key behind it."""
+        return self._pems[self._shown]
+
+    @property
     def der(self) -> bytes:
         """The certificate shown now."""
-        certificate, end, _key = self._pems[self._shown].decode().partition("-----END CERTIFICATE-----")
+        certificate, end, _key = self.pem.decode().partition("-----END CERTIFICATE-----")
         return ssl.PEM_cert_to_DER_cert(certificate + end)
 
     def show(self, which: str) -> bool:
