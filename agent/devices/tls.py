@@ -87,8 +87,6 @@ class TlsSocket(DeadlineSocket):
         """Bytes decrypted into ``view``, 0 at the end; None when more had to come first."""
         try:
             return int(self._tls.read(len(view), view))
-        except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
-            return 0
         except ssl.SSLWantReadError:
             self._flush()
             return None if self._feed() else 0
