@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import io
+import socket
+import ssl
+import threading
 import time
 
 import psutil
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from agent.devices import OnvifRoom
 from agent.devices.address import Endpoint
-from agent.devices.pins import Pins
-from agent.devices.tls import securely
+from agent.devices.limits import Deadline
+from agent.devices.pins import Pins, certificate_of
+from agent.devices.tls import TlsSocket, _shaken, securely
 from agent.devices.transport import Transport
 from agent.errors import DeviceError, DeviceTrouble
 from protocol.words import Rung
 from tests.agent.devices.builders import PASSWORD, QUICK, a_device
-from tests.support.hostile_tls import ATTACKS, HostileTls
+from tests.support.hostile_tls import ATTACKS, HostileTls, certificate
 
 B, H, N = DeviceTrouble.BAD_ANSWER, DeviceTrouble.HUNG, DeviceTrouble.NO_ONVIF
 KINDS = {
@@ -110,3 +116,52 @@ def test_an_upload_to_it_ends_as_well(attack: str) -> None:
                 seconds=1.0,
             )
         assert time.monotonic() - started < 1.5
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    flips=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=4),
+    keep=st.floats(0, 1),
+    version=st.sampled_from([ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]),
+)
+def test_a_damaged_handshake_is_a_device_error_or_a_good_one(
+    flips: list[tuple[float, int]], keep: float, version: ssl.TLSVersion
+) -> None:
+    context = certificate().context
+    context.maximum_version = version
+    near, far = socket.socketpair()
+    with far, TlsSocket(near.family, near.type, near.proto, fileno=near.detach()) as sock:
+        far.settimeout(0.05)
+        server = threading.Thread(target=damaged_server, args=(far, context, flips, keep))
+        server.start()
+        try:
+            der = _shaken(sock, "cam", "127.0.0.1:443", Deadline(5), QUICK)
+        except DeviceError as error:
+            assert error.kind in (B, N), error
+            assert " / " in error.detail
+        else:
+            assert certificate_of(der).sha256
+        finally:
+            sock.close()
+            server.join()
+
+
+def damaged_server(
+    sock: socket.socket, context: ssl.SSLContext, flips: list[tuple[float, int]], keep: float
+) -> None:
+    """Answer one ClientHello honestly, then damage the answer on its way; one more round for what comes."""
+    inward, outward = ssl.MemoryBIO(), ssl.MemoryBIO()
+    server = context.wrap_bio(inward, outward, server_side=True)
+    with contextlib.suppress(OSError):
+        for _ in range(2):
+            inward.write(sock.recv(65_536))
+            with contextlib.suppress(ssl.SSLError):
+                server.do_handshake()
+            flight = bytearray(outward.read())
+            for place, octet in flips if flight else ():
+                flight[int(place * len(flight))] ^= octet
+            sock.sendall(flight[: round(keep * len(flight))])
+            if keep < 1:
+                break
+    with contextlib.suppress(OSError):
+        sock.shutdown(socket.SHUT_WR)

@@ -114,7 +114,7 @@ def test_a_renegotiation_is_not_taken_part_in(tmp_path: Path) -> None:
             server.stdin.write(b"R\n")
             server.stdin.flush()
             sock.begin(Deadline(5), most_bytes=100_000)
-            with pytest.raises(ssl.SSLError, match="(?i)handshake failure"):
+            with pytest.raises(ssl.SSLError, match="HANDSHAKE_FAILURE"):
                 sock.recv_into(bytearray(100))
 
 
