@@ -25,8 +25,9 @@ def trust(desk: Desk, options: argparse.Namespace) -> int:
     pinned, shown = trusted.pinned(), trusted.shown()
     same = pinned is not None and pinned.sha256 == shown.sha256
     if not desk.paper.as_json:
-        desk.paper.table(("项目 item", "值 value"), rows(_told(pinned), "原证书 pinned"), empty="")
-        desk.paper.table(("项目 item", "值 value"), rows(_told(shown), "现证书 shown now"), empty="")
+        columns, none = ("项目 item", "值 value"), "尚无原证书 / none is pinned yet"
+        desk.paper.table(columns, rows(_told(pinned), "原证书 pinned"), empty=none)
+        desk.paper.table(columns, rows(_told(shown), "现证书 shown now"), empty="")
     taken = same or confirmed(
         desk, options, f"{device.id}: 今后只认现证书 / only the one shown now from here on"
     )

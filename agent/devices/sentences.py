@@ -73,8 +73,8 @@ def encoded(where: str, encoding: str) -> str:
 
 def not_http(where: str) -> str:
     return both(
-        f"{where} 有应答，但不是 HTTP：请核对 ONVIF 端口",
-        f"{where} answers, but not in HTTP: check the ONVIF port",
+        f"{where} 有应答，但不是 HTTP：请核对 ONVIF 端口；若是 HTTPS 端口，请在配置中设 tls = true",
+        f"{where} answers, but not in HTTP: check the ONVIF port; where it is one of HTTPS, set tls = true",
     )
 
 

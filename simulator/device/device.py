@@ -84,7 +84,7 @@ class Device:
         self.time_zone = self.personality.time_zone
         self.ntp_servers: tuple[str, ...] = ()
         self.hostname = name
-        self.protocols = factory_protocols(http_port or 80)
+        self.protocols = factory_protocols(http_port or (443 if tls else 80), tls=tls)
         self.attachment: bytes | None = None
         """What the present answer carries beside its envelope (MTOM)."""
         self.received = b""

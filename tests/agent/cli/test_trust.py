@@ -94,6 +94,14 @@ def test_an_expired_certificate_is_said_to_be(run: Run, county: RunningCounty) -
     assert "已过期 expired" in out and "1970-01-01" in out and "证书没有变" in out
 
 
+def test_a_device_never_spoken_to_is_trusted_when_confirmed(run: Run, county: RunningCounty) -> None:
+    status, out, _ = run("trust", "cam")
+    assert (status, "尚无原证书" in out) == (3, True)
+    assert run("trust", "cam", "--yes")[0] == 0
+    county.switch(certificate="replaced")
+    assert run("probe", "cam", "--no-video")[0] == 1
+
+
 def test_a_device_in_plain_text_has_nothing_to_trust(run: Run) -> None:
     status, out, _ = run("trust", "plain", "--yes")
     assert status == 1

@@ -376,6 +376,17 @@ def test_behind_port_forwarding_every_returned_port_is_the_enrolled_one(tls: boo
         assert asked(county, "GetSystemUris") > 0
 
 
+@pytest.mark.parametrize(("tls", "name"), [(False, "http"), (True, "https")])
+def test_behind_port_forwarding_the_protocol_in_use_is_not_switched_off(tls: bool, name: str) -> None:
+    with running(camera(tls=tls)) as county:
+        device = replace(ledger_row(county), port_forwarded=True)
+        with contextlib.closing(OnvifRoom(limits=TLS_LIMITS).settings(device)) as settings:
+            for setting in (f"{name}.enabled", "rtsp.enabled"):
+                with pytest.raises(DeviceError, match=name if name in setting else "rtsp"):
+                    settings["network"].write({setting: False})
+        assert asked(county, "SetNetworkProtocols") == 0
+
+
 def test_without_it_the_returned_port_is_kept() -> None:
     with running(camera()) as county:
         county.switch(wrong_port_xaddr=True)

@@ -102,7 +102,7 @@ def test_hostile_tls_ends_in_a_named_kind_within_time_and_memory(attack: str) ->
     assert grown_mib < 64
 
 
-@pytest.mark.parametrize("attack", ["drips_inside", "drips_a_record", "endless_inside", "hangs_inside"])
+@pytest.mark.parametrize("attack", ["drips_a_record", "endless_inside"])
 def test_an_upload_to_it_ends_as_well(attack: str) -> None:
     with HostileTls(attack) as hostile:
         transport = Transport("cam", limits=QUICK, dial=securely("cam", Pins(), limits=QUICK))
