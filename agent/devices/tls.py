@@ -119,7 +119,8 @@ def securely(device: str, pins: Pins, *, limits: Limits) -> Dial:
         sock = connect_as(TlsSocket, endpoint.host, endpoint.port, deadline, connect_s=connect_s)
         with contextlib.ExitStack() as unless_good:
             unless_good.callback(sock.close)
-            certificate = _shaken(sock, device, endpoint.netloc, deadline, limits)
+            in_time = deadline.cut(limits.total_s)
+            certificate = _shaken(sock, device, endpoint.netloc, in_time, limits)
             _require_pinned(device, pins, certificate, endpoint.netloc)
             unless_good.pop_all()
         return sock

@@ -118,6 +118,23 @@ def test_an_upload_to_it_ends_as_well(attack: str) -> None:
         assert time.monotonic() - started < 1.5
 
 
+@pytest.mark.parametrize("attack", ["silent", "dripping_record"])
+def test_a_handshake_does_not_get_the_time_of_an_upload(attack: str) -> None:
+    with HostileTls(attack) as hostile:
+        transport = Transport("cam", limits=QUICK, dial=securely("cam", Pins(), limits=QUICK))
+        started = time.monotonic()
+        with contextlib.closing(transport), pytest.raises(DeviceError) as told:
+            transport.upload(
+                Endpoint("127.0.0.1", hostile.port, "/", tls=True),
+                io.BytesIO(b""),
+                size_bytes=0,
+                headers={},
+                seconds=600.0,
+            )
+        assert told.value.kind is H
+        assert time.monotonic() - started < QUICK.total_s + 0.5
+
+
 @settings(max_examples=80, deadline=None)
 @given(
     flips=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=4),
