@@ -364,6 +364,8 @@ def device_of(section: DeviceSection) -> Device:
         sip_user=section.sip_user,
         sip_registrar=section.sip_registrar,
         stream_path=section.stream_path,
+        tls=section.tls,
+        port_forwarded=section.port_forwarded,
     )
 
 

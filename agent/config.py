@@ -143,8 +143,17 @@ class DeviceSection(Section):
         description="What it is for; integrated devices are read only.",
     )
     host: str = Field(description="Address on the LAN.")
-    port: Port = Field(80, description="Port of its ONVIF door.")
-    rtsp_port: Port = Field(554, description="Port of its RTSP door, for RTSP-only devices.")
+    tls: bool = Field(
+        False, description="Speak HTTPS to it, never HTTP; the certificate it shows first is pinned."
+    )
+    port: Port = Field(80, description="Port of its ONVIF door; 443 where tls is true and none is given.")
+    rtsp_port: Port = Field(
+        554, description="Port of its RTSP door, where it names none, has no ONVIF, or is port_forwarded."
+    )
+    port_forwarded: bool = Field(
+        False,
+        description="It is behind port forwarding (NAT): port and rtsp_port are used, whatever it returns.",
+    )
     sip_port: Port = Field(5060, description="Port for SIP OPTIONS of a conference endpoint.")
     sip_user: SipUser = Field("", description="Number or name of a conference endpoint.")
     sip_registrar: str | None = Field(
@@ -156,6 +165,20 @@ class DeviceSection(Section):
     username: str = Field("", description="Account on the device.")
     password_file: Path | None = Field(None, description="File with the password of that account.")
     zones: tuple[ZoneSection, ...] = Field((), alias="zone", description="Zones of its picture.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _https_has_its_own_port(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.get("tls") is True:
+            return {"port": 443, **given}
+        return given
+
+    @model_validator(mode="after")
+    def _tls_needs_onvif(self) -> DeviceSection:
+        conference = self.device_class is DeviceClass.CONFERENCE_ENDPOINT
+        if self.tls and (conference or self.stream_path is not None):
+            raise ValueError("tls is for devices with ONVIF / 只有 ONVIF 设备可以设 tls")
+        return self
 
     @field_validator("sip_registrar")
     @classmethod

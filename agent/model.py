@@ -59,6 +59,10 @@ class Device:
     """``host`` or ``host:port`` where the endpoint should be registered."""
     stream_path: str | None = None
     """For RTSP-only devices: path of the stream, no ONVIF asked."""
+    tls: bool = False
+    """ONVIF, snapshots and files go over TLS, never in plain text; its certificate is pinned."""
+    port_forwarded: bool = False
+    """It is behind port forwarding (NAT): ``port`` and ``rtsp_port`` are used, whatever ports it returns."""
 
     @property
     def is_conference(self) -> bool:

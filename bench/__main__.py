@@ -14,6 +14,7 @@ import sys
 BENCHES = {
     "sight_quick": "cost of looking at one stream: demux only, key frames, full decode",
     "devices_cost": "cost of bringing 50 devices up and of climbing them, ours beside plain onvif-zeep",
+    "devices_tls": "TLS to devices: one handshake, and the steady state of 64 beside plain text",
     "county_idle": "64 simulated devices: nobody looks, and all streams are read",
 }
 

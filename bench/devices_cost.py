@@ -23,13 +23,13 @@ STEADY_S = 90
 ROUNDS = 10_000
 NET = "127.78.0"
 
-_START = """
+START = """
 import json, resource, sys
 def used(): u = resource.getrusage(resource.RUSAGE_SELF); return u.ru_utime + u.ru_stime, u.ru_maxrss / 1024
 hosts = json.loads(sys.argv[1])
 """
 
-_OPEN = """
+OPEN = """
 from agent.devices import OnvifRoom
 from agent.model import Device, Secret
 from protocol.words import DeviceClass
@@ -42,8 +42,8 @@ room = OnvifRoom()
 """
 
 _OURS = (
-    _START
-    + _OPEN
+    START
+    + OPEN
     + """
 room.prepare()
 from agent.devices.wsdl import shared_services
@@ -62,7 +62,7 @@ print(json.dumps({"import_s": imported_s, "parse_s": parsed_s - imported_s, "up_
 )
 
 _PLAIN = (
-    _START
+    START
     + """
 import importlib.metadata, pathlib
 from onvif import ONVIFCamera
@@ -84,8 +84,8 @@ print(json.dumps({"import_s": imported_s, "parse_s": 0.0, "up_s": up_s - importe
 )
 
 _STEADY = (
-    _START
-    + _OPEN
+    START
+    + OPEN
     + """
 import threading, time
 room.prepare()
@@ -122,8 +122,8 @@ print(json.dumps(told))
 )
 
 _LEAK = (
-    _START
-    + _OPEN
+    START
+    + OPEN
     + """
 import os
 room.prepare()
@@ -149,7 +149,7 @@ print(json.dumps({"resident_mib": seen, "files": len(os.listdir("/proc/self/fd")
 def main() -> None:
     """Print the three tables."""
     hosts = [f"{NET}.{number + 10}" for number in range(STEADY)]
-    with _cameras(hosts):
+    with cameras(hosts):
         _bring_up(hosts)
         _steady(hosts)
         _leak(hosts[:8])
@@ -159,7 +159,7 @@ def _bring_up(hosts: Sequence[str]) -> None:
     print(f"{'devices':>8} {'':14} {'import s':>9} {'WSDLs s':>9} {'devices s':>10} {'peak MiB':>9}")
     first: dict[str, float] = {}
     for count in COUNTS:
-        ours, plain = (_run(script, hosts[:count]) for script in (_OURS, _PLAIN))
+        ours, plain = (run(script, hosts[:count]) for script in (_OURS, _PLAIN))
         for name, figures in (("ours", ours), ("onvif-zeep", plain)):
             print(
                 f"{count:>8} {name:14} {figures['import_s']:>9.2f} {figures['parse_s']:>9.2f}"
@@ -176,7 +176,7 @@ def _bring_up(hosts: Sequence[str]) -> None:
 
 
 def _steady(hosts: Sequence[str]) -> None:
-    told = _run(_STEADY, hosts, str(STEADY_S))
+    told = run(_STEADY, hosts, str(STEADY_S))
     share = 100 * told["cpu_s"] / told["wall_s"]
     print(
         f"steady, {len(hosts)} devices, ladder every 30 s, pull points open: {share:.2f} % of one core"
@@ -186,16 +186,22 @@ def _steady(hosts: Sequence[str]) -> None:
     )
 
 
+def steady_script(*, tls: bool = False) -> str:
+    """The steady state as a program: hosts and seconds are its arguments."""
+    return _STEADY.replace('password=Secret("pw"))', 'password=Secret("pw"), tls=True)') if tls else _STEADY
+
+
 def _leak(hosts: Sequence[str]) -> None:
-    told = _run(_LEAK, hosts, str(ROUNDS))
+    told = run(_LEAK, hosts, str(ROUNDS))
     resident = " ".join(f"{mib:.1f}" for mib in told["resident_mib"])
     print(f"{ROUNDS} climbs, resident MiB after each tenth: {resident}; {told['files']} files open")
 
 
 @contextlib.contextmanager
-def _cameras(hosts: Sequence[str]) -> Iterator[None]:
+def cameras(hosts: Sequence[str], more: str = "") -> Iterator[None]:
+    """Simulated cameras at these addresses; ``more`` is added to each one's entry."""
     with tempfile.TemporaryDirectory(prefix="outpost-bench-") as folder:
-        command = [sys.executable, "-m", "simulator", "run", _county(Path(folder), hosts)]
+        command = [sys.executable, "-m", "simulator", "run", _county(Path(folder), hosts, more)]
         with subprocess.Popen(
             [*command, "--cache", f"{folder}/cache"],
             stdout=subprocess.PIPE,
@@ -211,10 +217,10 @@ def _cameras(hosts: Sequence[str]) -> Iterator[None]:
                 server.wait(20)
 
 
-def _county(folder: Path, hosts: Sequence[str]) -> str:
+def _county(folder: Path, hosts: Sequence[str], more: str) -> str:
     rows = [
         f'[[device]]\nname = "cam-{n}"\nkind = "ptz_dome"\nip = "{host}"\nscene = "gate-day"\n'
-        'username = "admin"\npassword = "pw"\nauth = "wsse"\n'
+        f'username = "admin"\npassword = "pw"\nauth = "wsse"\n{more}'
         for n, host in enumerate(hosts)
     ]
     path = folder / "county.toml"
@@ -222,7 +228,7 @@ def _county(folder: Path, hosts: Sequence[str]) -> str:
     return str(path)
 
 
-def _run(script: str, hosts: Sequence[str], *more: str) -> dict[str, Any]:
+def run(script: str, hosts: Sequence[str], *more: str) -> dict[str, Any]:
     done = subprocess.run(
         [sys.executable, "-c", script, json.dumps(list(hosts)), *more],
         capture_output=True,

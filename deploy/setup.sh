@@ -26,6 +26,8 @@ if [ "$want" = test ]; then
     gst-inspect-1.0 h264parse >/dev/null 2>&1 || need gstreamer1.0-plugins-bad
     gst-inspect-1.0 avdec_h264 >/dev/null 2>&1 || need gstreamer1.0-libav
     have baresip || need baresip-core
+    have curl || need curl
+    have openssl || need openssl
     have node || need nodejs
     have npm || need npm
 fi

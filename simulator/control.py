@@ -61,6 +61,7 @@ def describe(station: Station) -> dict[str, Any]:
         "serial": device.identity.serial,
         "mac": device.identity.mac,
         "auth": str(device.auth),
+        "tls": device.certificates is not None,
         "faults": device.faults.active(),
         "subscriptions": len(device.events.live()),
         "slots": device.slots,

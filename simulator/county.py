@@ -73,6 +73,7 @@ class DeviceEntry(BaseModel):
     file: Path | None = None
     parent: str | None = None
     channel: int = Field(default=1, ge=1, le=64)
+    tls: bool = False
     leaks_identity: bool = False
 
     @field_validator("ip")
@@ -194,7 +195,7 @@ def address(station: Station) -> dict[str, Any]:
     device = station.device
     told: dict[str, Any] = {"kind": str(device.kind), "ip": device.ip, "personality": device.make}
     if station.endpoint is not None:
-        told["onvif"] = f"http://{device.ip}:{device.http_port}{device.personality.paths.device}"
+        told["onvif"] = f"{device.scheme}://{device.ip}:{device.http_port}{device.personality.paths.device}"
     if station.streams is not None:
         told["rtsp"] = {profile.token: station.streams.url(profile.token) for profile in device.profiles}
     if station.sip is not None:
@@ -218,6 +219,7 @@ def _station(entry: DeviceEntry, equip: Equip, profiles: tuple[ProfileSpec, ...]
         picture=picture,
         parent=entry.parent,
         channel=entry.channel,
+        tls=entry.tls,
     )
     if streams is not None:
         device.stream_url = streams.url

@@ -11,6 +11,7 @@ from typing import Any
 
 PICTURES = ("normal", "covered", "dark", "over_bright", "blurred", "frozen", "moved")
 PULLS = ("honest", "empty", "fault", "vanish")
+CERTIFICATES = ("own", "replaced", "expired")
 SIP_ANSWERS = ("ok", "unauthorized", "not_found", "silent")
 
 
@@ -45,6 +46,7 @@ class FaultSwitches:
     endless_answer: bool = _switch(False, "SOAP answers never end")
     redirect: bool = _switch(False, "SOAP requests are redirected (307) to another host")
     wrong_host_xaddr: bool = _switch(False, "returned addresses name a host that nobody reaches")
+    wrong_port_xaddr: bool = _switch(False, "returned addresses name a port that nobody reaches (NAT)")
     lying_set: bool = _switch(False, "writes are answered with success and nothing is kept")
     rounding_set: bool = _switch(False, "bit rates are kept in steps of 64 kbit/s")
     drop_before_write: bool = _switch(False, "the connection is cut before a write is carried out")
@@ -55,6 +57,7 @@ class FaultSwitches:
         "pulls are answered at once: with nothing, with a fault, or and the pull point is gone",
         choices=PULLS,
     )
+    certificate: str = _switch("own", "which certificate HTTPS shows", choices=CERTIFICATES)
     picture: str = _switch("normal", "what the lens shows", choices=PICTURES)
     sip: str = _switch("ok", "how SIP OPTIONS is answered", choices=SIP_ANSWERS)
 

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from agent.cli import looking, search, settings, telling, upkeep
+from agent.cli import looking, search, settings, telling, trust, upkeep
 from agent.cli.desk import Desk, opened
 from agent.errors import DeviceError
 from protocol.words import DeviceClass
@@ -67,6 +67,8 @@ def _upkeep(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         ("retry", upkeep.retry, "try a refused password once more / 重试口令"),
     ):
         _command(kinds, name, carry, words).add_argument("device", help=_DEVICE)
+    confirm = _dangerous(kinds, "trust", trust.trust, "confirm its certificate / 确认设备证书")
+    confirm.add_argument("device", help=_DEVICE)
     presets = _command(kinds, "presets", upkeep.presets, "presets of a dome / 预置位")
     presets.add_argument("device", help=_DEVICE)
     presets.add_argument("--go", metavar="TOKEN", help="turn to this one / 转到")
@@ -118,7 +120,11 @@ def _command(
     alone.add_argument(
         "--class", dest="device_class", default="smart_camera", choices=[*map(str, DeviceClass)]
     )
+    alone.add_argument("--tls", action="store_true", help="HTTPS, port 443 / 用 HTTPS 连接")
     alone.add_argument("--rtsp-port", type=int, default=554, metavar="PORT")
+    alone.add_argument(
+        "--port-forwarded", action="store_true", help="behind NAT: keep to these ports / 端口映射后的设备"
+    )
     alone.add_argument("--stream-path", metavar="PATH", help="RTSP only, no ONVIF / 无 ONVIF 的视频流路径")
     return command
 

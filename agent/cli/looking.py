@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from agent.cli import trust
 from agent.cli.desk import Desk, address
 from agent.cli.telling import reading_rows
 from agent.cli.trial import watch_stream
@@ -48,9 +49,11 @@ def show(desk: Desk, options: argparse.Namespace) -> int:
     with contextlib.closing(desk.room.open(device)) as adapter:
         identity = adapter.identity()
     readings = desk.room.readings(device.id)
-    desk.paper.document({**_ledger_row(device), "identity": identity, "readings": readings})
+    pinned = trust.pinned(desk, device)
+    told = {"identity": identity, "readings": readings, "certificate": pinned}
+    desk.paper.document({**_ledger_row(device), **told})
     if not desk.paper.as_json:
-        rows = _identity_rows(device, identity) + reading_rows(readings)
+        rows = _identity_rows(device, identity) + trust.rows(pinned) + reading_rows(readings)
         desk.paper.table(("项目 item", "值 value"), rows, empty="")
     return EXIT_OK
 
@@ -130,6 +133,7 @@ def _ledger_row(device: Device) -> dict[str, object]:
         "class": device.device_class,
         "host": device.host,
         "port": device.port,
+        "tls": device.tls,
         "title": device.title,
         "username": device.username,
     }

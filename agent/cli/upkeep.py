@@ -10,10 +10,10 @@ import argparse
 import contextlib
 import hashlib
 import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 
+from agent.cli.confirm import confirmed as _confirmed
 from agent.cli.desk import Desk
 from agent.devices.upkeep.files import Firmware, sha256_of
 from agent.errors import ConfigError
@@ -160,16 +160,6 @@ def retry(desk: Desk, options: argparse.Namespace) -> int:
         f"{device.id}: 下次检测会再试一次口令 / the password is tried once more at the next climb"
     )
     return EXIT_OK
-
-
-def _confirmed(desk: Desk, options: argparse.Namespace, what: str) -> bool:
-    if options.yes:
-        return True
-    if not sys.stdin.isatty():
-        desk.paper.line(f"{what}: 请加 --yes 确认 / confirm with --yes")
-        return False
-    desk.paper.line(f"{what}? [y/N]")
-    return sys.stdin.readline().strip().lower() in ("y", "yes", "是")
 
 
 def _beside(path: Path) -> Path:

@@ -20,6 +20,7 @@ from lxml import etree
 
 from agent.devices.digest import Challenge
 from agent.devices.login_memory import LoginMemory
+from agent.devices.pins import Pins
 from agent.devices.vocabulary import Vocabulary
 from agent.model import Secret
 
@@ -57,9 +58,12 @@ class Account:
         monotonic: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         memory: LoginMemory | None = None,
+        pins: Pins | None = None,
     ) -> None:
         self.username = username
         self.password = password
+        self.pins = pins
+        """Who may be shown the credentials, over TLS. A device with TLS is not spoken to without."""
         self.rest_s = rest_s
         self._memory = memory
         self._noted = None if memory is None else memory.mode()

@@ -58,7 +58,7 @@ class OnvifAdapter:
                 raise self._session.error(DeviceTrouble.NO_STREAM, sentences.no_profiles(self._session.where))
             try:
                 returned = self._media_uri(known, profile, "GetStreamUri")
-                return rtsp_uri(returned, host=self.device.host, port=self.device.rtsp_port)
+                return rtsp_uri(returned, self.device)
             except AddressRefused as error:
                 raise self._bad_address(error) from error
             except DeviceError:
@@ -75,7 +75,7 @@ class OnvifAdapter:
                 raise session.error(DeviceTrouble.NO_STREAM, sentences.no_profiles(session.where))
             returned = self._media_uri(known, profile, "GetSnapshotUri")
             try:
-                endpoint = http_endpoint(returned, host=self.device.host, port=self.device.port)
+                endpoint = http_endpoint(returned, self.device)
             except AddressRefused as error:
                 raise self._bad_address(error) from error
             picture = session.get(endpoint, cap_bytes=session.limits.picture_bytes).body

@@ -1,9 +1,13 @@
-"""Where a device is asked: addresses it returns keep path and query, never the host.
+"""Where a device is asked: addresses it returns keep path and query, never host or scheme.
 
-Law: nothing is ever sent to a host other than the enrolled one. A camera that answers
-``http://169.254.169.254/`` or ``rtsp://127.0.0.1/`` would otherwise make the box its messenger; and
-dual-homed, renumbered and NATed devices return addresses that nobody reaches.
-The returned port is kept; where there is none, or it was for TLS, the enrolled port stands in.
+Law: nothing is ever sent to a host other than the enrolled one, nor in plain text to a device that is
+enrolled with TLS. A camera that answers ``http://169.254.169.254/`` or ``rtsp://127.0.0.1/`` would otherwise
+make the box its messenger; and dual-homed, renumbered and NATed devices return addresses that nobody reaches.
+
+    returned port                         used
+    of the enrolled scheme                the returned one
+    none, or of the other scheme          the enrolled one
+    any, device behind port forwarding    the enrolled one
 """
 
 from __future__ import annotations
@@ -12,8 +16,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import SplitResult, quote, urlsplit
 
+from agent.model import Device
+
 _DEVICE_SERVICE = "/onvif/device_service"
 _SAFE = "/:@!$&'()*+,;=%-._~?[]"
+_LONGEST = 4096
+"""Characters of a returned address; the longest recorded one has 162."""
 
 
 class AddressRefused(ValueError):
@@ -27,6 +35,12 @@ class Endpoint:
     host: str
     port: int
     target: str
+    tls: bool = False
+
+    @property
+    def scheme(self) -> str:
+        """``https`` or ``http``."""
+        return "https" if self.tls else "http"
 
     @property
     def netloc(self) -> str:
@@ -34,7 +48,7 @@ class Endpoint:
         return f"{bracketed(self.host)}:{self.port}"
 
     def __str__(self) -> str:
-        return f"http://{self.netloc}{self.target}"
+        return f"{self.scheme}://{self.netloc}{self.target}"
 
 
 def bracketed(host: str) -> str:
@@ -42,39 +56,41 @@ def bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def device_service(host: str, port: int) -> Endpoint:
+def device_service(device: Device) -> Endpoint:
     """The one address that is fixed (ONVIF Core 5.1.1)."""
-    return Endpoint(host, port, _DEVICE_SERVICE)
+    return Endpoint(device.host, device.port, _DEVICE_SERVICE, device.tls)
 
 
-def http_endpoint(returned: str, *, host: str, port: int) -> Endpoint:
-    """The address a device returned, on the enrolled ``host``. Raises AddressRefused."""
+def http_endpoint(returned: str, device: Device) -> Endpoint:
+    """The address ``device`` returned, as it is reached from here. Raises AddressRefused."""
     split = _split(returned)
     if split.scheme not in ("http", "https"):
         raise AddressRefused(f"not an HTTP address: scheme {split.scheme[:16]!r}")
-    kept = split.port if split.scheme == "http" else None
-    return Endpoint(host, kept or port, _target(split))
+    same_scheme = (split.scheme == "https") == device.tls
+    kept = split.port if same_scheme and not device.port_forwarded else None
+    return Endpoint(device.host, kept or device.port, _target(split), device.tls)
 
 
-def rtsp_uri(returned: str, *, host: str, port: int) -> str:
-    """A stream's URI on the enrolled ``host``, without user name and password. Raises AddressRefused."""
+def rtsp_uri(returned: str, device: Device) -> str:
+    """A stream's URI as it is reached from here, without user name and password. Raises AddressRefused."""
     split = _split(returned)
     if split.scheme != "rtsp":
         raise AddressRefused(f"not an RTSP address: scheme {split.scheme[:16]!r}")
-    return f"rtsp://{bracketed(host)}:{split.port or port}{_target(split)}"
+    kept = None if device.port_forwarded else split.port
+    return f"rtsp://{bracketed(device.host)}:{kept or device.rtsp_port}{_target(split)}"
 
 
-def first_usable(xaddrs: str | Iterable[str]) -> str:
-    """The best of a list of service addresses: HTTP over IPv4, else HTTP, else the first; "" when empty."""
+def first_usable(xaddrs: str | Iterable[str], *, tls: bool = False) -> str:
+    """The best of a list of service addresses: the wanted scheme over IPv4, else over IPv6, else the first;
+    "" when empty."""
     offered = xaddrs.split() if isinstance(xaddrs, str) else list(xaddrs)
-    return min(offered, key=_worth, default="")
-
-
-def _worth(xaddr: str) -> tuple[bool, bool]:
-    return not xaddr.startswith("http://"), "[" in xaddr
+    wanted = "https://" if tls else "http://"
+    return min(offered, key=lambda xaddr: (not xaddr.startswith(wanted), "[" in xaddr), default="")
 
 
 def _split(returned: str) -> SplitResult:
+    if len(returned) > _LONGEST:
+        raise AddressRefused(f"longer than {_LONGEST} characters")
     try:
         split = urlsplit(returned.strip())
         _ = split.port
@@ -84,7 +100,7 @@ def _split(returned: str) -> SplitResult:
 
 
 def _target(split: SplitResult) -> str:
-    path = quote(split.path or "/", safe=_SAFE)
+    path = quote(split.path or "/", safe=_SAFE, errors="replace")
     if not path.startswith("/"):
         path = "/" + path
-    return f"{path}?{quote(split.query, safe=_SAFE)}" if split.query else path
+    return f"{path}?{quote(split.query, safe=_SAFE, errors='replace')}" if split.query else path

@@ -49,6 +49,8 @@ NOTE_TOPIC = "pull_point"
 _FORGOTTEN = (DeviceTrouble.BAD_ANSWER, DeviceTrouble.NO_ONVIF)
 """What is told of a pull point that is gone: a fault, or a web server's page where the address was."""
 _MESSAGES = 100
+_ASK_AGAIN = (DeviceTrouble.UNREACHABLE, DeviceTrouble.HUNG, DeviceTrouble.CERTIFICATE_CHANGED)
+"""The device was not asked at all: the slot stays noted until it is."""
 _FAILURES_FORGIVEN = 2
 """So many pulls in a row may fail on the way before the pull point is given back and made anew."""
 
@@ -253,7 +255,7 @@ class PullPoint:
             detail = sentences.broken(where, "CreatePullPointSubscription: no address")
             raise self._session.error(DeviceTrouble.BAD_ANSWER, detail)
         try:
-            endpoint = http_endpoint(address, host=self.device.host, port=self.device.port)
+            endpoint = http_endpoint(address, self.device)
         except AddressRefused as error:
             detail = sentences.bad_address(where, str(error))
             raise self._session.error(DeviceTrouble.BAD_ANSWER, detail) from error
@@ -355,7 +357,7 @@ class PullPoint:
                 session.ask(question)
             except DeviceError as error:
                 self._tally.add("not_given_back", error.kind.value)
-                if error.kind in (DeviceTrouble.UNREACHABLE, DeviceTrouble.HUNG):
+                if error.kind in _ASK_AGAIN:
                     return  # still noted: it is given back when the device is there again
         if self._notebook is not None:
             with contextlib.suppress(StoreFull):
@@ -380,7 +382,7 @@ class PullPoint:
             parser = etree.XMLParser(resolve_entities=False, no_network=True)
             parameters = tuple(etree.fromstring(text, parser) for text in told["parameters"])
             address = str(told["address"])
-            endpoint = http_endpoint(address, host=self.device.host, port=self.device.port)
+            endpoint = http_endpoint(address, self.device)
         except (ValueError, KeyError, TypeError, etree.XMLSyntaxError, AddressRefused):
             return
         self._tally.add("left_over")

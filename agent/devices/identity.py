@@ -95,7 +95,8 @@ def _from_services(session: Session, answer: object) -> dict[str, Endpoint]:
         name = names.get(reading.raw_text(item, "Namespace").rstrip("/"))
         if name is not None:
             offered.setdefault(name, []).append(reading.raw_text(item, "XAddr"))
-    return _usable(session, {name: first_usable(" ".join(xaddrs)) for name, xaddrs in offered.items()})
+    tls = session.device.tls
+    return _usable(session, {name: first_usable(" ".join(many), tls=tls) for name, many in offered.items()})
 
 
 def _from_capabilities(session: Session, *, required: bool) -> dict[str, Endpoint]:
@@ -106,17 +107,18 @@ def _from_capabilities(session: Session, *, required: bool) -> dict[str, Endpoin
             raise
         return {}
     given = {name: reading.raw_text(answer, *path) for name, path in _CAPABILITIES.items()}
-    return _usable(session, {name: first_usable(xaddr) for name, xaddr in given.items()})
+    return _usable(
+        session, {name: first_usable(xaddr, tls=session.device.tls) for name, xaddr in given.items()}
+    )
 
 
 def _usable(session: Session, xaddrs: Mapping[str, str]) -> dict[str, Endpoint]:
-    device = session.device
     usable = {}
     for name, xaddr in xaddrs.items():
         if not xaddr:
             continue
         try:
-            usable[name] = http_endpoint(xaddr, host=device.host, port=device.port)
+            usable[name] = http_endpoint(xaddr, session.device)
         except AddressRefused:
             continue
     return usable

@@ -23,6 +23,11 @@ from protocol.words import Reason, Rung
 
 _CLOCK_TOLERATED_S = 5.0
 _PASSING = (DeviceTrouble.UNREACHABLE, DeviceTrouble.HUNG)
+_NEVER_PASSED_OVER = (
+    DeviceTrouble.AUTH_FAILED,
+    DeviceTrouble.AUTH_BACKOFF,
+    DeviceTrouble.CERTIFICATE_CHANGED,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +85,7 @@ class Ladder:
                 whereabouts = read_whereabouts(session)
                 identity = read_rest(session, basics, whereabouts)
         except DeviceError as error:
-            if error.kind in (DeviceTrouble.AUTH_FAILED, DeviceTrouble.AUTH_BACKOFF):
+            if error.kind in _NEVER_PASSED_OVER:
                 return self._stopped(error, onvif=True)
             if error.kind not in _PASSING:
                 self.known = Known(basics, whereabouts)

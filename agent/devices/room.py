@@ -19,11 +19,13 @@ from agent.devices.identity import read_device_information
 from agent.devices.limits import Limits
 from agent.devices.login_memory import LoginMemory
 from agent.devices.notifications import Tally
+from agent.devices.pins import Pins
 from agent.devices.rtsp import RtspAdapter
 from agent.devices.session import Session
 from agent.devices.settings import DeviceSettings
 from agent.devices.strange_topics import StrangeBook, Strangers
 from agent.devices.survey import Ports, Surveyed, survey
+from agent.devices.trust import Trust
 from agent.devices.upkeep import Upkeep
 from agent.devices.upkeep.password import PasswordChange
 from agent.devices.wsdl import shared_services
@@ -38,6 +40,7 @@ class OnvifRoom:
     def __init__(self, *, limits: Limits | None = None, notebook: Notebook | None = None) -> None:
         """``notebook`` keeps what a restart must not forget; without it all is forgotten."""
         self._notebook = notebook
+        self._pins = Pins(notebook)
         self._limits = limits or Limits()
         self._services = shared_services()
         self._accounts: dict[str, tuple[Device, Account]] = {}
@@ -84,13 +87,20 @@ class OnvifRoom:
         self._require_onvif(device)
         return Upkeep(device, self._account(device), self._services, limits=self._limits)
 
+    def trust(self, device: Device) -> Trust:
+        """The certificate a device must show, and the one it shows. Raises DeviceError NOT_SUPPORTED for one
+        without TLS."""
+        return Trust(device, self._pins, limits=self._limits)
+
     def password_change(self, vault: Vault) -> PasswordChange:
         """The two phases of changing a device's password, through this room."""
         return PasswordChange(vault, self._proved, self._set_password)
 
     def _proved(self, device: Device) -> None:
         """One log-in with one try, on an account of its own: a rest of the usual one does not hold it up."""
-        account = Account(device.username, device.password, rest_s=self._limits.refused_pause_s)
+        account = Account(
+            device.username, device.password, rest_s=self._limits.refused_pause_s, pins=self._pins
+        )
         session = Session(device, account, self._services, limits=self._limits)
         with contextlib.closing(session), session.transport.within(self._limits.total_s):
             session.clock()
@@ -136,7 +146,11 @@ class OnvifRoom:
                 return held[1]
             memory = None if self._notebook is None else LoginMemory(self._notebook, device.id)
             account = Account(
-                device.username, device.password, rest_s=self._limits.refused_pause_s, memory=memory
+                device.username,
+                device.password,
+                rest_s=self._limits.refused_pause_s,
+                memory=memory,
+                pins=self._pins,
             )
             self._accounts[device.id] = (device, account)
             return account

@@ -56,9 +56,10 @@ def too_big(where: str, cap_bytes: int) -> str:
 
 def redirected(where: str, status: int, location: str) -> str:
     return both(
-        f"{where} 要求转到 {quoted(location)}（HTTP {status}），不予跟随：请在设备上关闭跳转或强制 HTTPS",
+        f"{where} 要求转到 {quoted(location)}（HTTP {status}），不予跟随：请在设备上关闭跳转；"
+        "若设备强制 HTTPS，请在配置中设 tls = true",
         f"{where} redirects (HTTP {status}) to {quoted(location)}, which is never followed: "
-        "switch the redirect or forced HTTPS off on the device",
+        "switch the redirect off on the device; where it forces HTTPS, set tls = true in the configuration",
     )
 
 
@@ -72,8 +73,8 @@ def encoded(where: str, encoding: str) -> str:
 
 def not_http(where: str) -> str:
     return both(
-        f"{where} 有应答，但不是 HTTP：请核对 ONVIF 端口",
-        f"{where} answers, but not in HTTP: check the ONVIF port",
+        f"{where} 有应答，但不是 HTTP：请核对 ONVIF 端口；若是 HTTPS 端口，请在配置中设 tls = true",
+        f"{where} answers, but not in HTTP: check the ONVIF port; where it is one of HTTPS, set tls = true",
     )
 
 

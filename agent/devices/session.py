@@ -15,14 +15,14 @@ from typing import BinaryIO
 
 from lxml import etree
 
-from agent.devices import attachments, quirks, sentences, soap
+from agent.devices import attachments, quirks, sentences, soap, tls
 from agent.devices.account import Account, Mode
 from agent.devices.address import Endpoint, device_service
 from agent.devices.digest import Challenge, digest_challenge, offers_basic
 from agent.devices.limits import Limits
 from agent.devices.redact import quoted
 from agent.devices.soap import Fault, Opened
-from agent.devices.transport import Answer, Transport
+from agent.devices.transport import Answer, Dial, Transport
 from agent.devices.witness import telling
 from agent.devices.wsdl import Misread, Services
 from agent.errors import DeviceError, DeviceTrouble
@@ -94,8 +94,8 @@ class Session:
         self.account = account
         self.services = services
         self.limits = limits
-        self.transport = Transport(device.id, limits=limits)
-        self.device_service = device_service(device.host, device.port)
+        self.transport = Transport(device.id, limits=limits, dial=_dial(device, account, limits))
+        self.device_service = device_service(device)
         self._challenge: Challenge | None = None
         self._challenged_at = 0.0
 
@@ -430,6 +430,14 @@ class Session:
             return self.error(DeviceTrouble.AUTH_FAILED, sentences.locked(self.where, said))
         detail = sentences.password_refused(self.where, self.account.username, self.account.rest_s)
         return self.error(DeviceTrouble.AUTH_FAILED, detail)
+
+
+def _dial(device: Device, account: Account, limits: Limits) -> Dial | None:
+    """How every connection to the device is made; None in plain text. One way a device: no downgrade."""
+    if not device.tls:
+        return None
+    assert account.pins is not None, "a device with TLS is not spoken to without its pin"
+    return tls.securely(device.id, account.pins, limits=limits)
 
 
 def plain_question(

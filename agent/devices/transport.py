@@ -10,13 +10,14 @@ from __future__ import annotations
 import contextlib
 import http.client
 import socket
+import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from email.message import Message
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
-from agent.devices import sentences
+from agent.devices import sentences, tls_sentences
 from agent.devices.address import Endpoint
 from agent.devices.limits import Deadline, Limits
 from agent.errors import DeviceError, DeviceTrouble
@@ -45,17 +46,22 @@ class Answer:
 
 
 class Transport:
-    """HTTP/1.1 to one device over at most one kept connection. For one thread at a time."""
+    """HTTP/1.1 to one device over at most one kept connection. For one thread at a time.
+
+    ``dial`` makes every connection: in plain text where nothing is said, over TLS by ``tls.securely``.
+    """
 
     def __init__(
         self,
         device: str,
         *,
         limits: Limits,
+        dial: Dial | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._device = device
         self._limits = limits
+        self._dial = dial or _in_plain_text
         self._monotonic = monotonic
         self._kept: _Kept | None = None
         self._budget: Deadline | None = None
@@ -160,7 +166,7 @@ class Transport:
     def _connect(self, endpoint: Endpoint, deadline: Deadline) -> DeadlineSocket:
         self._drop_kept()
         try:
-            return connect(endpoint.host, endpoint.port, deadline, connect_s=self._limits.connect_s)
+            return self._dial(endpoint, deadline, self._limits.connect_s)
         except ConnectionRefusedError as error:
             raise self._error(DeviceTrouble.UNREACHABLE, sentences.refused(endpoint.netloc)) from error
         except (OSError, UnicodeError) as error:
@@ -192,11 +198,14 @@ class Transport:
         except TimeoutError as error:
             detail = sentences.hung(where, self._limits.total_s, sock.received)
             raise self._error(DeviceTrouble.HUNG, detail) from error
+        except ssl.SSLError as error:
+            detail = tls_sentences.broken(where, error.reason or "?")
+            raise self._error(DeviceTrouble.BAD_ANSWER, detail) from error
         except OSError as error:
             if sock.received == 0:
                 raise _Dropped from error
             raise self._error(DeviceTrouble.BAD_ANSWER, sentences.broken(where, "cut off")) from error
-        except _Flooded as error:
+        except Flooded as error:
             raise self._error(DeviceTrouble.BAD_ANSWER, sentences.too_big(where, cap)) from error
         except (http.client.BadStatusLine, http.client.UnknownProtocol) as error:
             raise self._error(DeviceTrouble.NO_ONVIF, sentences.not_http(where)) from error
@@ -237,12 +246,16 @@ class DeadlineSocket(socket.socket):
 
     deadline: Deadline
     received: int
+    """Bytes of the answer."""
+    off_wire: int
+    """Bytes that came for it; over TLS more than ``received``."""
     most_bytes: int
 
     def begin(self, deadline: Deadline, *, most_bytes: int) -> None:
         """Start an exchange: its deadline, 0 bytes received, and how many may be, heads and all."""
         self.deadline = deadline
         self.received = 0
+        self.off_wire = 0
         self.most_bytes = most_bytes
 
     def sendall(self, data: ReadableBuffer, flags: int = 0, /) -> None:
@@ -252,19 +265,39 @@ class DeadlineSocket(socket.socket):
 
     def recv_into(self, buffer: WriteableBuffer, nbytes: int = 0, flags: int = 0, /) -> int:
         """As socket.recv_into; what http.client reads through. Endless ``100 Continue`` ends here too."""
-        if self.received > self.most_bytes:
-            raise _Flooded
-        self.settimeout(self.deadline.remaining_s())
-        count = super().recv_into(buffer, nbytes, flags)
+        count = self._take(buffer, nbytes, flags)
         self.received += count
         return count
+
+    def _take(self, buffer: WriteableBuffer, nbytes: int = 0, flags: int = 0) -> int:
+        """What the wire has, within deadline and bound. Raises TimeoutError, Flooded, OSError."""
+        if self.off_wire > self.most_bytes:
+            raise Flooded
+        self.settimeout(self.deadline.remaining_s())
+        count = super().recv_into(buffer, nbytes, flags)
+        self.off_wire += count
+        return count
+
+
+Dial = Callable[[Endpoint, Deadline, float], DeadlineSocket]
+"""Makes a connection to an endpoint by a deadline; the last is how long the TCP connect may take.
+Raises OSError, DeviceError."""
+
+AnySocket = TypeVar("AnySocket", bound=DeadlineSocket)
 
 
 def connect(host: str, port: int, deadline: Deadline, *, connect_s: float) -> DeadlineSocket:
     """A connection to the first address of ``host`` that answers. Raises OSError."""
+    return connect_as(DeadlineSocket, host, port, deadline, connect_s=connect_s)
+
+
+def connect_as(
+    socket_class: type[AnySocket], host: str, port: int, deadline: Deadline, *, connect_s: float
+) -> AnySocket:
+    """As ``connect``, with a socket of this class."""
     last: OSError = OSError("no address")
     for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
-        sock = DeadlineSocket(family, kind, protocol)
+        sock = socket_class(family, kind, protocol)
         try:
             sock.settimeout(min(connect_s, deadline.remaining_s()))
             sock.connect(address)
@@ -285,8 +318,12 @@ class _Kept:
     since: float
 
 
-class _Flooded(Exception):
+class Flooded(Exception):
     """More came than any answer within the cap can need."""
+
+
+def _in_plain_text(endpoint: Endpoint, deadline: Deadline, connect_s: float) -> DeadlineSocket:
+    return connect(endpoint.host, endpoint.port, deadline, connect_s=connect_s)
 
 
 class _Dropped(Exception):

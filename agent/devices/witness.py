@@ -24,7 +24,7 @@ class Exchange:
     sent: str
     """Operation or request line: ``GetDeviceInformation``, ``GET /snapshot.jpg``, ``OPTIONS``."""
     to: str
-    """``192.168.1.64:80/onvif/device_service``; without user, password or query."""
+    """``192.168.1.64:80/onvif/device_service``, ``https://…`` over TLS; without user, password or query."""
     login: str
     """``none``, ``token``, ``digest``, ``token+digest`` or ``basic``."""
     answered: str
@@ -74,5 +74,6 @@ def telling(sent: str, endpoint: Endpoint, login: str) -> Iterator[Telling]:
         raise
     finally:
         took_ms = round((time.monotonic() - began) * 1000)
-        to = redact(f"{endpoint.netloc}{endpoint.target.partition('?')[0]}")
+        scheme = "https://" if endpoint.tls else ""
+        to = redact(f"{scheme}{endpoint.netloc}{endpoint.target.partition('?')[0]}")
         watcher(Exchange(sent, to, login, redact(telling.said), took_ms))

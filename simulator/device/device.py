@@ -5,6 +5,7 @@ Law: a device holds no socket; whoever listens for it reads `faults` at every re
 
 from __future__ import annotations
 
+import re
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
@@ -12,6 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from simulator.device import encoders, overlays
+from simulator.device.certificate import Certificates
 from simulator.device.clock import DeviceClock
 from simulator.device.identity import Identity, invented
 from simulator.device.imaging import LEVELS, factory_optics
@@ -29,6 +31,7 @@ from simulator.video.model import ProfileSpec
 # Two loopback addresses on which the county never listens: what a client does with them can be watched there.
 UNREACHABLE_HOST = "127.254.254.253"
 REDIRECT_HOST = "127.254.254.254"
+UNREACHABLE_PORT = 9
 
 
 class Device:
@@ -49,6 +52,7 @@ class Device:
         picture: MovingPicture | None,
         parent: str | None = None,
         channel: int = 1,
+        tls: bool = False,
     ) -> None:
         self.name = name
         self.kind = kind
@@ -63,6 +67,10 @@ class Device:
         self.identity: Identity = invented(
             parent or name, self.personality, ptz=self.abilities.ptz, recorder=kind is Kind.NVR_CHANNEL
         )
+        self.certificates: Certificates | None = None
+        """None for a device that speaks HTTP."""
+        if tls:
+            self.certificates = Certificates(self.identity.serial, key=self.personality.certificate_key)
         self.clock = DeviceClock()
         self.users = Users(username, password, lock_out=self.personality.lock_out)
         self.events = PullPoints(self.clock.now)
@@ -76,7 +84,7 @@ class Device:
         self.time_zone = self.personality.time_zone
         self.ntp_servers: tuple[str, ...] = ()
         self.hostname = name
-        self.protocols = factory_protocols(http_port or 80)
+        self.protocols = factory_protocols(http_port or (443 if tls else 80), tls=tls)
         self.attachment: bytes | None = None
         """What the present answer carries beside its envelope (MTOM)."""
         self.received = b""
@@ -122,13 +130,23 @@ class Device:
         return [self.encoder_now(stream) for stream in self.encoders]
 
     def advertised(self, url: str) -> str:
-        """The address as the device tells it: with a host nobody reaches under `wrong_host_xaddr`."""
+        """The address as the device tells it: with a host or a port nobody reaches under that fault."""
+        if self.faults.wrong_port_xaddr:
+            url = re.sub(r"(?<=//)([^/:]+)(:\d+)?", rf"\1:{UNREACHABLE_PORT}", url, count=1)
         return url.replace(self.ip, UNREACHABLE_HOST, 1) if self.faults.wrong_host_xaddr else url
 
     def url(self, path: str) -> str:
         """The address of a service as the device tells it."""
-        port = "" if self.http_port == 80 else f":{self.http_port}"
-        return self.advertised(f"http://{self.ip}{port}{path}")
+        if self.certificates is not None and self.personality.plain_xaddrs:
+            return self.advertised(f"http://{self.ip}{path}")
+        usual = 80 if self.certificates is None else 443
+        port = "" if self.http_port == usual else f":{self.http_port}"
+        return self.advertised(f"{self.scheme}://{self.ip}{port}{path}")
+
+    @property
+    def scheme(self) -> str:
+        """``https`` or ``http``: the one its port speaks."""
+        return "http" if self.certificates is None else "https"
 
     def switch(self, patch: Mapping[str, object]) -> None:
         """Change faults; raises FaultRefused and changes nothing when the patch is wrong."""
@@ -158,11 +176,13 @@ class Device:
         self.identity = replace(self.identity, firmware=version)
 
     def reset(self, *, hard: bool) -> None:
-        """Settings as from the factory; ``hard`` takes the accounts beside the administrator too."""
+        """Settings as from the factory; ``hard`` takes other accounts and the certificate too."""
         self.hostname, self.ntp_servers, self.time_mode = self.name, (), "Manual"
         self.imaging, self.optics = dict.fromkeys(LEVELS, 50.0), factory_optics()
         self.ir_cut_filter, self.overlays = "AUTO", overlays.factory()
         self.encoders = {one.token: encoders.initial(one, codec="H264") for one in self.profiles}
+        if hard and self.certificates is not None:
+            self.certificates.renew()
         if hard:
             for account in self.users.all()[1:]:
                 self.users.delete(account.username)

@@ -14,11 +14,11 @@ class NetworkProtocol:
     port: int
 
 
-def factory_protocols(http_port: int) -> dict[str, NetworkProtocol]:
-    """As from the factory; the HTTP port is the one the device really has."""
+def factory_protocols(port: int, *, tls: bool) -> dict[str, NetworkProtocol]:
+    """As from the factory; the port of HTTP, or of HTTPS with TLS, is the one the device really has."""
     lines = (
-        NetworkProtocol("HTTP", True, http_port),
-        NetworkProtocol("HTTPS", False, 443),
+        NetworkProtocol("HTTP", not tls, 80 if tls else port),
+        NetworkProtocol("HTTPS", tls, port if tls else 443),
         NetworkProtocol("RTSP", True, 554),
     )
     return {line.name: line for line in lines}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from simulator.device.certificate import KeyKind
 from simulator.device.users import LockOut
 
 
@@ -118,6 +119,8 @@ class Personality:
     max_presets: int = 255
     system_uris: bool = True  # GetSystemUris, StartSystemRestore
     http_upgrade: bool = True  # StartFirmwareUpgrade
+    certificate_key: KeyKind = KeyKind.EC_256
+    plain_xaddrs: bool = False  # tells http:// addresses of port 80 also over HTTPS
     mtom: bool = False  # the deprecated operations with attachments
     mtom_boundary: str = "MIMEBoundary-a1"
 
@@ -150,6 +153,7 @@ PERSONALITIES: dict[str, Personality] = {
     "hik-like": Personality(
         manufacturer="HIKVISION",
         model="DS-2CD2T46G2-4I",
+        certificate_key=KeyKind.RSA_2048,
         dome_model="DS-2DE4425IW-DE",
         recorder_model="DS-7608NI-K2",
         firmware="V5.7.3 build 220112",
@@ -178,6 +182,7 @@ PERSONALITIES: dict[str, Personality] = {
     "dahua-like": Personality(
         manufacturer="Dahua",
         model="IPC-HFW2431S-S-S2",
+        plain_xaddrs=True,
         dome_model="SD49425XB-HNR",
         recorder_model="NVR4108HS-4KS2",
         firmware="2.820.0000000.5.R, Build Date 2021-12-14",
@@ -307,6 +312,7 @@ PERSONALITIES: dict[str, Personality] = {
     "old-hik-like": Personality(
         manufacturer="HIKVISION",
         model="DS-2CD2012-I",
+        certificate_key=KeyKind.RSA_1024,
         dome_model="DS-2DF7276-AEL",
         recorder_model="DS-7608N-E2",
         firmware="V5.2.0 build 140721",

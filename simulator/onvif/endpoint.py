@@ -87,7 +87,13 @@ class Endpoint:
             return
         self._web = web.Server(self._answer, access_log=None, handler_cancellation=True)
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self._web, self._device.ip, self._device.http_port)
+        certificates = self._device.certificates
+        self._server = await loop.create_server(
+            self._connected,
+            self._device.ip,
+            self._device.http_port,
+            ssl=None if certificates is None else certificates.context,
+        )
         self._device.http_port = self._server.sockets[0].getsockname()[1]
 
     async def close(self) -> None:
@@ -95,9 +101,7 @@ class Endpoint:
         if self._server is None or self._web is None:
             return
         self._server.close()
-        for connection in self._web.connections:
-            if connection.transport is not None:
-                connection.transport.abort()
+        self._hang_up()
         await self._web.shutdown(0)
         self._server, self._web = None, None
 
@@ -107,6 +111,20 @@ class Endpoint:
             self._answers_again.clear()
         else:
             self._answers_again.set()
+        certificates = self._device.certificates
+        if certificates is not None and certificates.show(self._device.faults.certificate):
+            self._hang_up()
+
+    def _connected(self) -> asyncio.Protocol:
+        assert self._web is not None
+        self._device.counters["connections"] += 1
+        return self._web()
+
+    def _hang_up(self) -> None:
+        """Drop every connection at once."""
+        for connection in self._web.connections if self._web is not None else ():
+            if connection.transport is not None:
+                connection.transport.abort()
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         device = self._device

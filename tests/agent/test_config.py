@@ -95,6 +95,22 @@ def test_a_bad_device_is_named(device: dict[str, Any], place: str) -> None:
     assert all(one.startswith(place.rpartition(".")[0]) for one in found)
 
 
+@pytest.mark.parametrize(
+    ("more", "port"),
+    [({}, 80), ({"tls": True}, 443), ({"tls": True, "port": 8443}, 8443), ({"tls": False}, 80)],
+)
+def test_a_device_with_tls_is_at_443_where_no_port_is_given(more: dict[str, Any], port: int) -> None:
+    device = {"id": "a", "host": "h", **more}
+    config = parse_config({**LEAST, "device": [device]}, where="box.toml")
+    assert (config.devices[0].port, config.devices[0].tls) == (port, more.get("tls", False))
+
+
+@pytest.mark.parametrize("more", [{"stream_path": "/live"}, {"class": "conference_endpoint"}])
+def test_tls_is_for_devices_with_onvif(more: dict[str, Any]) -> None:
+    (problem,) = problems(device=[{"id": "a", "host": "h", "tls": True, **more}])
+    assert "tls is for devices with ONVIF" in problem
+
+
 def test_a_secret_never_stands_in_a_problem() -> None:
     assert "hunter2" not in "\n".join(problems(device=[{"id": "a", "host": "h", "password": "hunter2"}]))
 

@@ -107,7 +107,7 @@ class RunningCounty:
     def url(self, name: str = "cam", path: str | None = None) -> str:
         """The address of the device service, or of a path."""
         device = self.device(name)
-        return f"http://{device.ip}:{device.http_port}{path or device.personality.paths.device}"
+        return f"{device.scheme}://{device.ip}:{device.http_port}{path or device.personality.paths.device}"
 
     def switch(self, name: str = "cam", **faults: object) -> None:
         """Switch faults and wait until the ports follow."""

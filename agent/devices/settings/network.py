@@ -86,8 +86,11 @@ class NetworkAspect(SettingsAspect):
         return name == "hostname_from_dhcp" and "hostname" in changed
 
     def _objections(self, wanted: Settings, before: Settings) -> Sequence[str]:
-        using = {self._surface.device.port, self._surface.device.rtsp_port}
-        ours = [f"{name}." for name in _PROTOCOLS if before.get(f"{name}.port") in using]
+        device = self._surface.device
+        using = {device.port, device.rtsp_port}
+        # Behind port forwarding the ports are not the device's own: what is used is known by name.
+        named = {"https" if device.tls else "http", "rtsp"} if device.port_forwarded else set()
+        ours = [f"{name}." for name in _PROTOCOLS if name in named or before.get(f"{name}.port") in using]
         return [
             sentences.own_port(self._surface.where, name) for name in wanted if name.startswith(tuple(ours))
         ]

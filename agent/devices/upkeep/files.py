@@ -161,9 +161,8 @@ class Files:
             raise surface.error(DeviceTrouble.BAD_ANSWER, detail)
 
     def _address(self, uri: str) -> Endpoint:
-        device = self._surface.device
         try:
-            return http_endpoint(uri, host=device.host, port=device.port)
+            return http_endpoint(uri, self._surface.device)
         except AddressRefused as error:
             detail = sentences.bad_address(self._surface.where, str(error))
             raise self._surface.error(DeviceTrouble.BAD_ANSWER, detail) from error

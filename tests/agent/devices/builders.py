@@ -21,6 +21,8 @@ def a_device(
     rtsp_port: int = 1,
     sip_port: int = 5060,
     stream_path: str | None = None,
+    tls: bool = False,
+    port_forwarded: bool = False,
 ) -> Device:
     """A device of the ledger; nothing listens on its RTSP port unless told."""
     return Device(
@@ -33,4 +35,6 @@ def a_device(
         rtsp_port=rtsp_port,
         sip_port=sip_port,
         stream_path=stream_path,
+        tls=tls,
+        port_forwarded=port_forwarded,
     )

@@ -36,7 +36,8 @@ PERSONALITIES = (
 
 def ledger_row(county: RunningCounty, name: str = "cam", **more: object) -> Device:
     device = county.device(name)
-    return a_device(device.ip, device.http_port, name=name, **more)  # type: ignore[arg-type]
+    tls = device.certificates is not None
+    return a_device(device.ip, device.http_port, name=name, tls=tls, **more)  # type: ignore[arg-type]
 
 
 @contextmanager
