@@ -29,6 +29,7 @@ from agent.devices.limits import Limits
 from agent.devices.notifications import Notice, Tally, read_notices
 from agent.devices.session import Question, Session, plain_question
 from agent.devices.soap import Fault, Opened, child, child_text, element
+from agent.devices.storage import StorageWatch
 from agent.devices.wsdl import NAMESPACES, Services
 from agent.errors import DeviceError, DeviceTrouble, StoreFull
 from agent.model import CameraEvent, Device
@@ -72,9 +73,11 @@ class PullPoint:
         limits: Limits,
         tally: Tally,
         notebook: Notebook | None = None,
+        storage: StorageWatch | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.device = device
+        self._storage = storage
         self._session = Session(device, account, services, limits=limits)
         self._account = account
         self._services = services
@@ -107,6 +110,8 @@ class PullPoint:
             raise
         point.failures = 0
         self._note_lease(point, content)
+        if self._storage is not None:
+            self._storage.read(self.device.id, content)
         notices = read_notices(content, now=datetime.now(UTC), tally=self._tally)
         return [notice.event for notice in notices if not self._told_already(notice)]
 
