@@ -73,6 +73,8 @@ class DeviceEntry(BaseModel):
     file: Path | None = None
     parent: str | None = None
     channel: int = Field(default=1, ge=1, le=64)
+    recordings: int | None = Field(default=None, ge=0, le=64)
+    """How many channels it records; a camera with a card has one."""
     leaks_identity: bool = False
 
     @field_validator("ip")
@@ -218,6 +220,7 @@ def _station(entry: DeviceEntry, equip: Equip, profiles: tuple[ProfileSpec, ...]
         picture=picture,
         parent=entry.parent,
         channel=entry.channel,
+        recordings=entry.recordings,
     )
     if streams is not None:
         device.stream_url = streams.url

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 PICTURES = ("normal", "covered", "dark", "over_bright", "blurred", "frozen", "moved")
+DISKS = ("ok", "full", "error")
 SIP_ANSWERS = ("ok", "unauthorized", "not_found", "silent")
 
 
@@ -49,6 +50,11 @@ class FaultSwitches:
     drop_before_write: bool = _switch(False, "the connection is cut before a write is carried out")
     drop_after_write: bool = _switch(False, "the connection is cut after a write was carried out")
     leaks_identity: bool = _switch(False, "passages are told with a plate text (always TEST-PLATE)")
+    recording_stopped: bool = _switch(False, "nothing is recorded any more")
+    recording_gap_s: int = _switch(
+        0, "so many seconds, which ended an hour before, were not recorded", low=0, high=30 * 86_400
+    )
+    disk: str = _switch("ok", "the state of the recorder's disk", choices=DISKS)
     picture: str = _switch("normal", "what the lens shows", choices=PICTURES)
     sip: str = _switch("ok", "how SIP OPTIONS is answered", choices=SIP_ANSWERS)
 

@@ -1,7 +1,7 @@
 """What a device's answers about recordings say: recordings, and when each began and stopped to record.
 
 Law: what is absent or odd reads as not told; a recording without a token is none. Times are the device's.
-Source: onvif.xsd (tt:RecordingInformation, tt:FindEventResult), search.wsdl, recording.wsdl, recorded answers.
+Sources: onvif.xsd (tt:RecordingInformation, tt:FindEventResult), recorded answers.
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from agent.devices.redact import quoted
 from agent.devices.sentences import both
 
 
@@ -29,18 +28,6 @@ def too_much(results: int) -> str:
     return both(
         f"录像片段没有查完（已读 {results} 条）：天数和完整率不计",
         f"its spans could not be read in full ({results} results came): days and ratio are not told",
-    )
-
-
-def search_refused(said: str) -> str:
-    return both(f"录像检索失败（{quoted(said, longest=60)}）", f"search failed ({quoted(said, longest=60)})")
-
-
-def device_is_busy(where: str, said: str) -> str:
-    return both(
-        f"{where} 拒绝了录像查询（{quoted(said)}）：请稍后再试，或关闭其他正在检索录像的客户端",
-        f"{where} refused to tell its recordings ({quoted(said)}): try again later, or close other clients "
-        "that search it",
     )
 
 

@@ -120,8 +120,7 @@ class RecordingReader:
     def _not_offered(self, days: int) -> RecordingReport:
         refused = [one for one in self._troubles if one.kind is DeviceTrouble.BAD_ANSWER]
         if refused:
-            detail = said.device_is_busy(self._session.where, refused[0].detail)
-            raise self._session.error(DeviceTrouble.BAD_ANSWER, detail) from refused[0]
+            raise refused[0]  # it may be busy with others' searches: not the same as having none
         return RecordingReport(False, days, detail=said.no_recording_service(self._session.where))
 
     # --- which recordings there are ------------------------------------------------------------------
@@ -251,8 +250,7 @@ class RecordingReader:
             if error.kind not in _PASSED_OVER:
                 raise
             self._has_event_search = error.kind is DeviceTrouble.BAD_ANSWER
-            refused = error.kind is DeviceTrouble.BAD_ANSWER
-            return (), said.search_refused(error.detail) if refused else said.spans_not_told()
+            return (), error.detail if self._has_event_search else said.spans_not_told()
         return (), said.spans_not_told()
 
     def _events_of(

@@ -94,7 +94,7 @@ def _word(node: etree._Element) -> tuple[_Key, Disk, bool] | None:
     if said not in _STATES:
         return None
     if message.get("PropertyOperation") == "Deleted":
-        return key, Disk.OK, False
+        return key, Disk.UNKNOWN, False
     for item in below(message, "Data"):
         if (item.get("Name") or "").casefold() in _ITEMS:
             word = (item.get("Value") or "").strip().casefold()
