@@ -69,9 +69,9 @@ def get_recording_jobs(device: Device, _request: SoapRequest) -> Xml:
     jobs = (
         node(
             "trc:JobItem",
-            node("trc:JobToken", f"Job_{one.token}"),
+            node("tt:JobToken", f"Job_{one.token}"),
             node(
-                "trc:JobConfiguration",
+                "tt:JobConfiguration",
                 node("tt:RecordingToken", one.token),
                 node("tt:Mode", "Active"),
                 node("tt:Priority", 9),

@@ -62,8 +62,8 @@ def habits(county: RunningCounty, name: str = "nvr", **changed: object) -> None:
     county.call(put)
 
 
-def ask(county: RunningCounty, *, days: int = 30, limits: Limits = LIMITS, **more: object) -> RecordingReport:
-    return OnvifRoom(limits=limits).recordings(row(county, **more), days=days)
+def ask(county: RunningCounty, *, limits: Limits = LIMITS, **more: object) -> RecordingReport:
+    return OnvifRoom(limits=limits).recordings(row(county, "nvr", **more))
 
 
 def only(report: RecordingReport) -> RecordedChannel:
