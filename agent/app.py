@@ -136,7 +136,8 @@ class BoxApp:
         self._work("upload", self.stills.upload_one, Backoff(base_s=1, ceiling_s=60))
         self._work("command", self.commander.step)
         self._work("watch", self.watcher.step)
-        self._work("recordings", self.recordings.step, Backoff(base_s=5, ceiling_s=60))
+        rounds = self._work("recordings", self.recordings.step, Backoff(base_s=5, ceiling_s=60))
+        self.recordings.on_sooner = rounds.wake
         for number in range(PROBER_THREADS):
             self._work(f"probe-{number}", self.prober.step)
         self.link.start()

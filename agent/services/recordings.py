@@ -67,6 +67,8 @@ class RecordingRounds:
         self._log = log_
         self._notebook = notebook
         self._clock = clock
+        self.on_sooner: Callable[[], None] = lambda: None
+        """Called when something became due at once: the worker's pause can be cut short."""
         self._clients: dict[str, _Client] = {}
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -85,6 +87,7 @@ class RecordingRounds:
             client = self._clients.get(device)
             if client is not None:
                 client.extra_s = min(client.extra_s, self._clock.monotonic())
+        self.on_sooner()
 
     def ask_now(self, device: str) -> bool:
         """Ask at the next turn and write the answer; False when the device is not one that is asked."""
@@ -93,7 +96,8 @@ class RecordingRounds:
             if client is None:
                 return False
             client.daily_s = self._clock.monotonic()
-            return True
+        self.on_sooner()
+        return True
 
     def close(self) -> None:
         """The box stops: a reading that is going on ends early, and nothing is written any more."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import threading
 import time
@@ -13,7 +14,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from agent.devices import Limits, OnvifRoom
+from agent.devices.account import Account
 from agent.devices.recording_answers import moment
+from agent.devices.session import Session, plain_question
+from agent.devices.soap import element
+from agent.devices.wsdl import shared_services
 from agent.errors import DeviceError, DeviceTrouble
 from agent.model import Device, Disk, RecordedChannel, RecordingReport
 from protocol.words import DeviceClass
@@ -395,6 +400,36 @@ def test_an_integrated_device_is_read_and_sent_no_write() -> None:
         sent = {key.removeprefix("op_") for key in operations}
         assert {"FindRecordings", "FindEvents", "EndSearch"} <= sent
         assert all(one.startswith(("Get", "Find")) or one == "EndSearch" for one in sent)
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        "FindPTZPosition",
+        "FindEventsAndDelete",
+        "EndSearches",
+        "Find",
+        "CreateRecording",
+        "DeleteRecording",
+        "SetRecordingConfiguration",
+        "SetRecordingJobMode",
+        "DeleteRecordingJob",
+        "ExportRecordedData",
+        "DeleteStorageConfiguration",
+    ],
+)
+def test_nothing_else_of_recording_is_sent_to_an_integrated_device(operation: str) -> None:
+    with running(recorder()) as county:
+        device = row(county, device_class=DeviceClass.INTEGRATED)
+        account = Account(device.username, device.password, rest_s=600)
+        with contextlib.closing(Session(device, account, shared_services(), limits=LIMITS)) as session:
+            question = plain_question(
+                operation, session.device_service, element(SEARCH, operation), action=""
+            )
+            with pytest.raises(DeviceError) as caught:
+                session.ask(question)
+        assert caught.value.kind is DeviceTrouble.READ_ONLY
+        assert county.call(lambda: county.device("nvr").counters["requests"]) == 0
 
 
 # --- hostile answers -------------------------------------------------------------------------------
