@@ -33,3 +33,10 @@ def too_much(results: int) -> str:
 
 def more_recordings(count: int) -> str:
     return both(f"另有 {count} 条录像未查", f"{count} more recordings were not looked at")
+
+
+def too_slow(where: str, seconds: float) -> str:
+    return both(
+        f"{where} 在 {seconds:g} 秒内没有列出录像：设备可能正忙，请稍后再试",
+        f"{where} did not list its recordings within {seconds:g} s: it may be busy, try again later",
+    )

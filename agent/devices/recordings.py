@@ -97,8 +97,16 @@ class RecordingReader:
     def read(self, *, days: int) -> RecordingReport:
         """What the device keeps, and when it recorded in the last ``days`` days.
 
-        Raises DeviceError when it cannot be asked at all; BAD_ANSWER when it has the service and refuses.
+        Raises DeviceError when it cannot be asked at all; BAD_ANSWER when it has the service and refuses,
+        HUNG when the time was over before it had listed anything.
         """
+        try:
+            return self._read(days)
+        except _OutOfTime as error:
+            detail = said.too_slow(self._session.where, self._limits.recordings_s)
+            raise self._session.error(DeviceTrouble.HUNG, detail) from error
+
+    def _read(self, days: int) -> RecordingReport:
         with self._within():
             self._session.clock()
             # Its log-in is proved by this question, so that a refused search is never taken for a password.
@@ -137,8 +145,6 @@ class RecordingReader:
     def _tried(self, way: Callable[[], Sequence[Recording] | None]) -> Sequence[Recording] | None:
         try:
             return way()
-        except _OutOfTime:
-            return None
         except DeviceError as error:
             if error.kind not in _PASSED_OVER:
                 raise
@@ -324,7 +330,7 @@ class RecordingReader:
                 mine.remaining_s()
                 listed = child(self._page(token, pages[0]), "ResultList")
             except (_OutOfTime, TimeoutError):
-                return _Found(values, count, completed)
+                return _Found(values, count, False)
             except DeviceError:
                 if completed:  # the device forgot the search once it had told everything
                     return _Found(values, count, True)
@@ -376,19 +382,28 @@ class RecordingReader:
         endpoint = self._whereabouts.find(service)
         if endpoint is None:
             raise self._session.error(DeviceTrouble.NOT_SUPPORTED, f"no {service} service")
-        with self._within():
-            content = self._session.ask(_question(endpoint, service, request)).content
+        try:
+            with self._within():
+                content = self._session.ask(_question(endpoint, service, request)).content
+        except DeviceError as error:
+            if self._is_over():  # the last exchange was cut off by our own time
+                raise _OutOfTime from error
+            raise
         assert content is not None
         return content
 
-    def _within(self) -> contextlib.AbstractContextManager[None]:
-        if self._stop.is_set():
-            raise _OutOfTime
+    def _is_over(self) -> bool:
         try:
-            left_s = self._deadline.remaining_s()
-        except TimeoutError as error:
-            raise _OutOfTime from error
-        return self._session.transport.within(min(left_s, self._limits.total_s))
+            self._deadline.remaining_s()
+        except TimeoutError:
+            return True
+        return self._stop.is_set()
+
+    def _within(self) -> contextlib.AbstractContextManager[None]:
+        if self._is_over():
+            raise _OutOfTime
+        left_s = self._deadline.cut(self._limits.total_s).seconds
+        return self._session.transport.within(left_s)
 
     # --- time ----------------------------------------------------------------------------------------
 

@@ -10,14 +10,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from xml.sax.saxutils import escape
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lxml import etree
 
 from agent.devices import Limits, OnvifRoom
 from agent.devices.account import Account
-from agent.devices.recording_answers import moment
+from agent.devices.recording_answers import configured_recordings, jobs, moment, recording_of, states
 from agent.devices.session import Session, plain_question
-from agent.devices.soap import element
+from agent.devices.soap import below, child, element, opened
 from agent.devices.wsdl import shared_services
 from agent.errors import DeviceError, DeviceTrouble
 from agent.model import Device, Disk, RecordedChannel, RecordingReport
@@ -26,6 +30,7 @@ from simulator.device.recorder import Archive, RecordingHabits
 from tests.agent.devices.builders import PASSWORD, QUICK, a_device
 from tests.support.hostile import answering, http
 from tests.support.processes import wait_until
+from tests.support.recorded import onvif_data
 from tests.support.virtual_county import RunningCounty, entry, running
 
 DAY_S = 86_400.0
@@ -313,15 +318,32 @@ def test_more_spans_than_are_read_are_not_counted() -> None:
 
 
 def test_the_whole_reading_ends_in_time() -> None:
-    limits = replace(LIMITS, recordings_s=1.0, search_s=1.0)
+    limits = replace(LIMITS, recordings_s=3.0)
     with running(recorder(recordings=40)) as county:
-        county.switch("nvr", slow_ms=50)
+        county.switch("nvr", slow_ms=100)
         began = time.monotonic()
         report = ask(county, limits=limits)
-        assert time.monotonic() - began < 3.5
+        assert time.monotonic() - began < 8
         assert len(report.channels) == 40
         assert report.channels[-1].recorded_days is None
         assert report.channels[-1].oldest is not None
+
+
+def test_a_device_too_slow_to_list_anything_is_not_one_without_recordings() -> None:
+    with running(recorder()) as county:
+        county.switch("nvr", slow_ms=300)
+        with pytest.raises(DeviceError) as caught:
+            ask(county, limits=replace(LIMITS, recordings_s=1.0))
+        assert caught.value.kind is DeviceTrouble.HUNG
+
+
+def test_a_box_that_stops_already_asks_nothing() -> None:
+    stop = threading.Event()
+    stop.set()
+    with running(recorder()) as county:
+        with pytest.raises(DeviceError):
+            OnvifRoom(limits=LIMITS).recordings(row(county), stop=stop)
+        assert county.call(lambda: county.device("nvr").counters["requests"]) == 0
 
 
 def test_a_stop_of_the_box_ends_the_reading_and_the_search() -> None:
@@ -331,7 +353,9 @@ def test_a_stop_of_the_box_ends_the_reading_and_the_search() -> None:
         done = threading.Event()
 
         def read() -> None:
-            OnvifRoom(limits=replace(LIMITS, search_s=60, recordings_s=60)).recordings(row(county), stop=stop)
+            room = OnvifRoom(limits=replace(LIMITS, search_s=60, recordings_s=60))
+            with pytest.raises(DeviceError):
+                room.recordings(row(county), stop=stop)
             done.set()
 
         thread = threading.Thread(target=read)
@@ -532,6 +556,46 @@ def test_results_newer_than_now_are_cut_off() -> None:
         assert channel.recorded_days == 2
 
 
+def test_a_search_that_goes_on_is_not_asked_in_a_tight_loop() -> None:
+    pages: list[int] = []
+
+    def page(number: int) -> str:
+        pages.append(number)
+        return "<tt:SearchState>Searching</tt:SearchState>"
+
+    limits = replace(LIMITS, search_s=1.0, search_idle_s=0.2)
+    with scripted(told(earliest=ago(40), latest=ago(0)), page) as device:
+        only(heard(device, limits))
+    assert 1 <= len(pages) <= 6
+
+
+def test_what_is_older_than_the_oldest_kept_does_not_count() -> None:
+    with scripted(told(earliest=ago(4.9), latest=ago(0)), completed(event(ago(20), "true"))) as device:
+        channel = only(heard(device))
+        assert channel.recorded_ratio == pytest.approx(4.9 / 30, abs=1e-4)
+        assert near(channel.gaps[0].ends, 4.9)
+
+
+def test_a_recording_without_an_end_ended_with_the_newest_when_it_is_stopped() -> None:
+    """After a power cut no end is written."""
+    stopped = told(earliest=ago(4.9), latest=ago(2), status="Stopped")
+    with scripted(stopped, completed(event(ago(4.9), "true"))) as device:
+        channel = only(heard(device))
+        assert channel.recorded_ratio == pytest.approx(2.9 / 30, abs=1e-4)
+        assert near(channel.gaps[-1].begins, 2) and near(channel.gaps[-1].ends, 0)
+
+
+def test_sound_and_metadata_are_no_video() -> None:
+    video = "<tt:Track><tt:TrackToken>V</tt:TrackToken><tt:TrackType>Video</tt:TrackType></tt:Track>"
+    recording = told(earliest=ago(29), latest=ago(0)).replace(
+        "<tt:RecordingStatus>", video + "<tt:RecordingStatus>"
+    )
+    seen = [event(ago(5.9), "true", topic="Track"), event(ago(2), "false", topic="Track")]
+    heard_too = event(ago(29), "true", topic="Track").replace("<tt:TrackToken>V<", "<tt:TrackToken>META<")
+    with scripted(recording, completed(*seen, heard_too)) as device:
+        assert only(heard(device)).recorded_ratio == pytest.approx(3.9 / 30, abs=1e-4)
+
+
 @pytest.mark.parametrize("page_size", [0, 1, 100])
 def test_endless_results_come_to_an_end(page_size: int) -> None:
     def page(_number: int) -> str:
@@ -595,6 +659,61 @@ def test_names_of_a_device_are_shown_clean() -> None:
         title = only(heard(device)).title
         assert "secret" not in title and "\n" not in title
         assert len(title) <= 64
+
+
+def recorded(name: str) -> etree._Element:
+    """The body of a recorded answer."""
+    path = onvif_data() / "gBillal-ex_onvif" / f"{name}.xml"
+    content = opened(path.read_bytes(), "application/soap+xml", Limits()).content
+    assert content is not None
+    return content
+
+
+def test_recorded_search_results_are_read() -> None:
+    """EarliestRecording 1970-01-01T00:03:15Z: of a device that has no oldest."""
+    listed = child(recorded("get_recording_search_results"), "ResultList", "RecordingInformation")
+    assert listed is not None
+    read = recording_of(listed)
+    assert read is not None
+    assert (read.token, read.title, read.recording) == ("OnvifRecordingToken_1", "IpCamera_1", False)
+    assert read.earliest == datetime(1970, 1, 1, 0, 3, 15, tzinfo=UTC)
+    assert read.latest == datetime(2025, 3, 15, 16, 28, tzinfo=UTC)
+    assert read.video_tracks == {"videotracktoken_1"}
+
+
+def test_recorded_configurations_and_jobs_are_read() -> None:
+    listed = configured_recordings(recorded("get_recordings"), most=64)
+    assert [one.title for one in listed][:2] == ["paolo", "paolo2"]
+    assert all(one.token.startswith("SD_DISK_") for one in listed)
+    ((recording, job),) = jobs(recorded("get_recording_jobs"), most=64)
+    assert recording == job == "SD_DISK_20241120_211729_9C896594"
+
+
+words = st.text(st.characters(blacklist_categories=("Cs", "Cc")), max_size=12) | st.sampled_from(
+    [
+        "true",
+        "0",
+        "1970-01-01T00:00:00Z",
+        "2026-11-01T00:00:00+14:00",
+        "9999-12-31T23:59:59.999Z",
+        "r1",
+        "Video",
+    ]
+)
+
+
+@given(st.lists(words, min_size=9, max_size=9))
+def test_whatever_stands_in_the_fields_is_read_or_left_out(said: list[str]) -> None:
+    """No field of a result is trusted to hold what it should."""
+    fields = [escape(word, {'"': "&quot;"}) for word in said]
+    result = event(fields[0], fields[1], token=fields[2], topic=fields[3])
+    information = told(earliest=fields[4], latest=fields[5], status=fields[6]).replace("r1", fields[7])
+    body = f"<tse:R><tse:L>{result}{information}<tt:Track>{fields[8]}</tt:Track></tse:L></tse:R>"
+    content = opened(ENVELOPE.format(body).encode(), "application/soap+xml", Limits()).content
+    nodes = below(content, "L")
+    assert len(list(states(nodes, "r1"))) <= 1
+    read = [one for node in nodes if (one := recording_of(node)) is not None]
+    assert all(0 < len(one.token) <= 100 and len(one.title) <= 64 for one in read)
 
 
 def test_a_time_without_a_zone_is_utc() -> None:

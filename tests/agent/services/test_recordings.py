@@ -111,6 +111,17 @@ def test_devices_are_asked_at_times_of_their_own(village: Village) -> None:
     assert max(hours.count(hour) for hour in hours) <= 12
 
 
+def test_no_device_is_asked_twice_where_the_first_hour_meets_its_own_time(village: Village) -> None:
+    for number in range(300):
+        village.rounds.add(device(f"cam-{number}"))
+    village.pass_by(DAY_S)
+    by_device: dict[str, list[float]] = {}
+    for name, at in village.asked:
+        by_device.setdefault(name, []).append(at)
+    pauses = [later - earlier for times in by_device.values() for earlier, later in pairwise(times)]
+    assert min(pauses) >= AGAIN_S
+
+
 def test_a_restart_does_not_ask_again(village: Village) -> None:
     village.pass_by(DAY_S + FIRST_SPREAD_S)
     count = len(village.asked)
