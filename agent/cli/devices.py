@@ -45,7 +45,7 @@ def _looking(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "-o", "--output", type=Path, metavar="FILE", help="default ID.jpg / 缺省为 编号.jpg"
     )
 
-    kept = _command(kinds, "recordings", recordings.recordings, "recorded days and gaps / 录像天数和缺口")
+    kept = _command(kinds, "recordings", recordings.recordings, "recorded days and gaps / 录像天数和缺失")
     kept.add_argument("device", help=_DEVICE)
     kept.add_argument("--days", type=recordings.days, default=30, metavar="N", help="1 to 366; 30 / 天数")
 

@@ -25,7 +25,7 @@ _COLUMNS = (
     "最近 newest",
     "天数 days",
     "完整率 ratio",
-    "缺口 gaps",
+    "缺失 gaps",
 )
 _WHEN = "%Y-%m-%d %H:%M"
 
@@ -93,7 +93,7 @@ def _print_gaps(desk: Desk, channel: RecordedChannel) -> None:
         desk.paper.line(f"  {mark}: {_when(gap.begins)} → {_when(gap.ends)}  {missing}")
     if channel.gaps_omitted:
         more = channel.gaps_omitted
-        desk.paper.line(f"  {mark}: 另有 {more} 处较短缺口 / {more} shorter gaps")
+        desk.paper.line(f"  {mark}: 另有 {more} 处较短缺失 / {more} shorter gaps")
     if channel.detail:
         desk.paper.line(f"  {mark}: {channel.detail}")
 

@@ -74,11 +74,16 @@ class RecordingRounds:
         self._stop = threading.Event()
 
     def add(self, device: Device) -> None:
-        """Ask one more device; conference endpoints and streams without ONVIF have nothing to tell."""
+        """Ask one more device. Conference endpoints and streams without ONVIF have nothing to tell, and a
+        recorder that stands in the ledger once a channel tells all its channels to the first row."""
         if device.is_conference or device.stream_path is not None:
             return
         due_s = self._clock.monotonic() + self._first_pause_s(device.id)
         with self._lock:
+            for other in self._clients.values():
+                if (other.device.host, other.device.port) == (device.host, device.port):
+                    log.info("device=%s recordings are told by device=%s", device.id, other.device.id)
+                    return
             self._clients[device.id] = _Client(device, due_s)
 
     def nudge(self, device: str) -> None:

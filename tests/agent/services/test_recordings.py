@@ -29,12 +29,18 @@ from protocol.codec import ENTRY_BYTES
 from protocol.messages import RecordingState
 from protocol.words import DeviceClass
 from runtime.clock import ManualClock
-from tests.agent.services.fakes import FakeLog, device
+from tests.agent.services.fakes import FakeLog
+from tests.agent.services.fakes import device as shared
 
 START = datetime(2026, 11, 1, 6, 0, tzinfo=UTC)
 CHANNEL = RecordedChannel("", recording=True, recorded_days=30, recorded_ratio=1.0)
 GOOD = RecordingReport(True, 30, Disk.OK, (CHANNEL,))
 NONE = RecordingReport(False, 30, detail="none")
+
+
+def device(name: str, device_class: DeviceClass = DeviceClass.SMART_CAMERA) -> Device:
+    """Each at an address of its own."""
+    return replace(shared(name, device_class), host=f"{name}.local")
 
 
 class Village:
@@ -226,6 +232,14 @@ def test_a_box_that_stops_writes_nothing_more(village: Village) -> None:
     village.rounds.step()
     assert village.written() == []
     assert village.rounds.step() >= 0
+
+
+def test_a_recorder_that_stands_in_the_ledger_once_a_channel_is_asked_once(village: Village) -> None:
+    village.rounds.add(replace(device("nvr-2"), host="10.0.0.9"))
+    village.rounds.add(replace(device("nvr-3"), host="10.0.0.9"))
+    village.rounds.add(replace(device("nvr-4"), host="10.0.0.9", port=81))
+    village.pass_by(FIRST_S + FIRST_SPREAD_S + 600)
+    assert sorted(name for name, _ in village.asked) == ["nvr", "nvr-2", "nvr-4"]
 
 
 def test_conferences_and_bare_streams_are_not_asked_and_integrated_devices_are(village: Village) -> None:
