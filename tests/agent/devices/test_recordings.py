@@ -293,7 +293,7 @@ def test_a_search_that_never_completes_is_ended_and_nothing_is_counted() -> None
         habits(county, takes_s=3600.0)
         began = time.monotonic()
         report = ask(county, limits=limits)
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < LIMITS.recordings_s
         assert len(report.channels) == 3  # by their configuration
         assert {one.recorded_days for one in report.channels} == {None}
         assert "没有查完" in report.channels[0].detail
@@ -310,7 +310,7 @@ def test_more_spans_than_are_read_are_not_counted() -> None:
         county.call(lambda: kept.archives[0].closed.extend(reversed(spans)))
         county.call(lambda: kept.archives[0].stop(now - 80 * DAY_S))
         began = time.monotonic()
-        channel = only(ask(county, limits=replace(LIMITS, search_results=500, search_page=50)))
+        channel = only(ask(county, limits=replace(LIMITS, search_s=9.0, search_results=500, search_page=50)))
         assert time.monotonic() - began < 10
         assert (channel.recorded_days, channel.recorded_ratio) == (None, None)
         assert "没有查完" in channel.detail and "500" in channel.detail
@@ -369,13 +369,13 @@ def test_a_stop_of_the_box_ends_the_reading_and_the_search() -> None:
 
 def test_after_a_power_cut_of_the_box_the_search_ends_by_itself() -> None:
     """EndSearch never comes: the device forgets the search after the KeepAliveTime it was given."""
-    limits = replace(LIMITS, search_keep_s=1.0, search_s=0.3, recordings_s=2.0)
+    limits = replace(LIMITS, search_keep_s=2.0, search_s=0.3, recordings_s=5.0)
     with running(recorder()) as county:
         habits(county, takes_s=3600.0, lacks=frozenset({"EndSearch"}), searches=8)
         report = ask(county, limits=limits)
         assert report.offered
         assert open_searches(county) > 0
-        wait_until(lambda: open_searches(county) == 0, within_s=3, what="as told")
+        wait_until(lambda: open_searches(county) == 0, within_s=6, what="as told")
 
 
 def test_the_device_dies_in_the_middle() -> None:
@@ -605,7 +605,7 @@ def test_endless_results_come_to_an_end(page_size: int) -> None:
     with scripted(told(earliest=ago(40), latest=ago(0)), page) as device:
         began = time.monotonic()
         channel = only(heard(device, limits))
-        assert time.monotonic() - began < 4
+        assert time.monotonic() - began < 8
         assert channel.recorded_days is None
         assert "没有查完" in channel.detail
 
