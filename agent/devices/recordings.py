@@ -14,6 +14,7 @@ Sources: ONVIF Recording Search and Recording Control service specifications.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -53,6 +54,8 @@ _FIRST_USABLE = datetime(2000, 1, 1, tzinfo=UTC)
 """Oldest recordings of 1970 stand for "nothing" (recorded of two makes), 0000 for worse."""
 _PASSED_OVER = (DeviceTrouble.NOT_SUPPORTED, DeviceTrouble.NO_ONVIF, DeviceTrouble.BAD_ANSWER)
 """This way does not work; another may. Anything else says that the device does not answer at all."""
+_BEFORE = timedelta(seconds=2)
+"""The search begins so long before the oldest recording, that its begin is among the results."""
 _LONGEST_SEARCH_TOKEN = 200
 _FRESH = timedelta(seconds=120)
 """A device that records tells a newest recording some seconds old: it closes files, not frames."""
@@ -73,6 +76,15 @@ class _Found(Generic[T]):
     read: Sequence[T]
     count: int
     whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _History:
+    """Begins and ends told of one recording from ``since`` on; none, and why, when the device tells none."""
+
+    told: Sequence[StateTold]
+    since: datetime
+    detail: str = ""
 
 
 class RecordingReader:
@@ -218,10 +230,10 @@ class RecordingReader:
         oldest, latest = self._by_box(recording.earliest), self._by_box(recording.latest)
         if oldest is not None and latest is not None and latest < oldest:
             oldest = latest = None
-        told, detail = self._states(recording, begins=begins, ends=ends)
+        history = self._history(recording, begins=begins, ends=ends)
         recording_now = recording.recording
-        if recording_now is None and told:
-            recording_now = max(told, key=lambda one: one.at).on
+        if recording_now is None and history.told:
+            recording_now = max(history.told, key=lambda one: one.at).on
         if recording_now is None and latest is not None and latest > ends - _FRESH:
             recording_now = True
         channel = RecordedChannel(
@@ -230,34 +242,39 @@ class RecordingReader:
             recording=recording_now,
             oldest=None if oldest is None else min(oldest, ends),
             newest=ends if recording_now else None if latest is None else min(latest, ends),
-            detail=detail,
+            detail=history.detail,
         )
-        if told:
-            spans = self._spans(told, begins=begins, ends=ends)
+        if history.told:
+            spans = self._spans(history, ends=ends)
             return _measured(channel, spans, begins=begins, ends=ends, days=days)
         return _bounded(channel, begins=begins, ends=ends)
 
-    def _states(
-        self, recording: Recording, *, begins: datetime, ends: datetime
-    ) -> tuple[Sequence[StateTold], str]:
-        """What the device tells of this recording's begins and ends; nothing, and why, when it does not."""
+    def _history(self, recording: Recording, *, begins: datetime, ends: datetime) -> _History:
+        """What the device tells of this recording's begins and ends.
+
+        One that pays no heed to IncludeStartState tells nothing of a recording that began before the window
+        and goes on: it is asked from its oldest on.
+        """
         if not (recording.token and self._has("search") and self._has_event_search):
-            return (), said.spans_not_told()
+            return _History((), begins, said.spans_not_told())
+        oldest = self._by_box(recording.earliest)
+        starts = [begins] if oldest is None or oldest >= begins else [begins, oldest - _BEFORE]
         try:
-            for topic in (answers.RECORDING_TOPIC, answers.TRACK_TOPIC):
-                found = self._events_of(recording, topic, begins=begins, ends=ends)
+            for topic, since in itertools.product((answers.RECORDING_TOPIC, answers.TRACK_TOPIC), starts):
+                found = self._events_of(recording, topic, begins=since, ends=ends)
                 if not found.whole:
-                    return (), said.too_much(found.count)
+                    return _History((), since, said.too_much(found.count))
                 if found.read:
-                    return _of_video(found.read, recording.video_tracks), ""
+                    return _History(_of_video(found.read, recording.video_tracks), since)
         except _OutOfTime:
-            return (), said.too_much(0)
+            return _History((), begins, said.too_much(0))
         except DeviceError as error:
             if error.kind not in _PASSED_OVER:
                 raise
             self._has_event_search = error.kind is DeviceTrouble.BAD_ANSWER
-            return (), error.detail if self._has_event_search else said.spans_not_told()
-        return (), said.spans_not_told()
+            detail = error.detail if self._has_event_search else said.spans_not_told()
+            return _History((), begins, detail)
+        return _History((), begins, said.spans_not_told())
 
     def _events_of(
         self, recording: Recording, topic: str, *, begins: datetime, ends: datetime
@@ -281,18 +298,18 @@ class RecordingReader:
             lambda results: answers.states(results, recording.token),
         )
 
-    def _spans(self, told: Sequence[StateTold], *, begins: datetime, ends: datetime) -> tuple[TimeSpan, ...]:
+    def _spans(self, history: _History, *, ends: datetime) -> tuple[TimeSpan, ...]:
         """Recorded is when any of the tracks told of was."""
         spans: list[TimeSpan] = []
-        for track in {one.track for one in told}:
-            mine = [one for one in told if one.track == track]
+        for track in {one.track for one in history.told}:
+            mine = [one for one in history.told if one.track == track]
             started = next((one.on for one in mine if one.at_start), None)
             turns = [
                 Turn(at, one.on)
                 for one in mine
                 if not one.at_start and (at := self._by_box(one.at)) is not None
             ]
-            spans += spans_of(turns, begins=begins, ends=ends, started=started)
+            spans += spans_of(turns, begins=history.since, ends=ends, started=started)
         return merged(spans)
 
     # --- searching -----------------------------------------------------------------------------------

@@ -116,6 +116,20 @@ def test_makes_that_tell_spans_are_measured(personality: str) -> None:
         assert open_searches(county) == 0
 
 
+@pytest.mark.parametrize("personality", WITH_SPANS)
+@pytest.mark.parametrize("retention_days", [90, 20])
+def test_what_records_without_a_break_is_whole(personality: str, retention_days: int) -> None:
+    """Nothing changes within the window; bosch-like does not tell the state at its start either."""
+    with running(recorder(personality=personality)) as county:
+        kept = county.device("nvr").recorder
+        assert kept is not None
+        county.call(lambda: setattr(kept.archives[0], "retention_s", retention_days * DAY_S - 60))
+        channel = only(ask(county))
+        assert channel.recorded_days == min(30, retention_days)
+        assert channel.recorded_ratio == pytest.approx(min(30, retention_days) / 30, abs=1e-3)
+        assert len(channel.gaps) == (retention_days < 30)
+
+
 @pytest.mark.parametrize("personality", OLDEST_AND_NEWEST)
 def test_makes_without_spans_tell_oldest_and_newest(personality: str) -> None:
     with running(recorder(personality=personality)) as county:
