@@ -4,10 +4,9 @@
       └─ each channel: FindEvents of RecordingHistory ──> spans, gaps, days, ratio
                        else what is told of oldest and newest
 
-Laws. At most one search is open, it is always ended, and if the box dies the device forgets it after
-``Limits.search_keep_s``. What was not read in full is not counted. Everything asked is a read: also devices
-of class INTEGRATED are asked. Times are taken to the box's clock by the device's present clock error; what
-was recorded while its clock was off otherwise stays off.
+Laws. What was not read in full is not counted. Everything asked is a read: also devices of class INTEGRATED
+are asked. Times are taken to the box's clock by the device's present clock error; what was recorded while its
+clock was off otherwise stays off.
 Sources: ONVIF Recording Search and Recording Control service specifications.
 """
 
@@ -19,15 +18,12 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Generic, TypeVar
 
 from lxml import etree
 
 from agent.devices import recording_answers as answers
 from agent.devices import recording_sentences as said
-from agent.devices.address import Endpoint
-from agent.devices.identity import Whereabouts, read_device_information, read_whereabouts
-from agent.devices.limits import Deadline
+from agent.devices.identity import read_device_information, read_whereabouts
 from agent.devices.recorded_spans import (
     Turn,
     clipped,
@@ -39,9 +35,10 @@ from agent.devices.recorded_spans import (
     spans_of,
 )
 from agent.devices.recording_answers import Recording, StateTold
+from agent.devices.recording_search import Asker, Found, OutOfTime
 from agent.devices.redact import quoted
-from agent.devices.session import Question, Session, plain_question
-from agent.devices.soap import child, child_text, element, local_name
+from agent.devices.session import Session
+from agent.devices.soap import child, child_text, element
 from agent.devices.wsdl import NAMESPACES
 from agent.errors import DeviceError, DeviceTrouble
 from agent.model import RecordedChannel, RecordingReport, TimeSpan
@@ -56,26 +53,8 @@ _PASSED_OVER = (DeviceTrouble.NOT_SUPPORTED, DeviceTrouble.NO_ONVIF, DeviceTroub
 """This way does not work; another may. Anything else says that the device does not answer at all."""
 _BEFORE = timedelta(seconds=2)
 """The search begins so long before the oldest recording, that its begin is among the results."""
-_LONGEST_SEARCH_TOKEN = 200
 _FRESH = timedelta(seconds=120)
 """A device that records tells a newest recording some seconds old: it closes files, not frames."""
-
-
-class _OutOfTime(Exception):
-    """The time for one device is over, or the box stops."""
-
-
-T = TypeVar("T")
-_Reader = Callable[[Sequence[etree._Element]], Iterable[T]]
-
-
-@dataclass(frozen=True, slots=True)
-class _Found(Generic[T]):
-    """What was read of one search's results. Not ``whole``: there are more, or it never came to an end."""
-
-    read: Sequence[T]
-    count: int
-    whole: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +78,8 @@ class RecordingReader:
     ) -> None:
         self._session = session
         self._limits = session.limits
-        self._stop = stop or threading.Event()
+        self._asker = Asker(session, stop or threading.Event())
         self._now = now
-        self._deadline = Deadline(self._limits.recordings_s)
-        self._whereabouts = Whereabouts({})
         self._has_event_search = True
         self._troubles: list[DeviceError] = []
 
@@ -114,17 +91,17 @@ class RecordingReader:
         """
         try:
             return self._read(days)
-        except _OutOfTime as error:
+        except OutOfTime as error:
             detail = said.too_slow(self._session.where, self._limits.recordings_s)
             raise self._session.error(DeviceTrouble.HUNG, detail) from error
 
     def _read(self, days: int) -> RecordingReport:
-        with self._within():
+        with self._asker.within():
             self._session.clock()
             # Its log-in is proved by this question, so that a refused search is never taken for a password.
             read_device_information(self._session)
-            self._whereabouts = read_whereabouts(self._session)
-        recordings = self._recordings() if self._has("search") or self._has("recording") else None
+            self._asker.whereabouts = read_whereabouts(self._session)
+        recordings = self._recordings() if self._asker.has("search") or self._asker.has("recording") else None
         if recordings is None:
             return self._not_offered(days)
         ends = self._now()
@@ -164,8 +141,8 @@ class RecordingReader:
             return None
 
     def _by_search(self) -> Sequence[Recording] | None:
-        request = self._search("FindRecordings", element(_ns("search"), "Scope"))
-        found = self._collected(
+        request = self._asker.search("FindRecordings", element(_ns("search"), "Scope"))
+        found = self._asker.collected(
             request, ("GetRecordingSearchResults", "RecordingInformation"), _read_recordings
         )
         by_token = {one.token: one for one in found.read}
@@ -173,7 +150,7 @@ class RecordingReader:
         return list(by_token.values()) if found.whole or by_token else None
 
     def _by_configuration(self) -> Sequence[Recording] | None:
-        content = self._ask("recording", "GetRecordings")
+        content = self._asker.ask("recording", "GetRecordings")
         listed = answers.configured_recordings(content, most=self._limits.channels)
         if not listed:
             return None
@@ -183,12 +160,12 @@ class RecordingReader:
 
     def _informed(self, recording: Recording) -> Recording:
         """With what GetRecordingInformation tells, where the device has that."""
-        if not self._has("search"):
+        if not self._asker.has("search"):
             return recording
         try:
             token = element(_ns("search"), "RecordingToken", text=recording.token)
-            content = self._ask("search", "GetRecordingInformation", token)
-        except _OutOfTime:
+            content = self._asker.ask("search", "GetRecordingInformation", token)
+        except OutOfTime:
             return recording
         except DeviceError as error:
             if error.kind not in _PASSED_OVER:
@@ -206,16 +183,18 @@ class RecordingReader:
     def _recording_now(self) -> dict[str, bool | None]:
         """Whether each recording's job stores data now, by recording token."""
         found: dict[str, bool | None] = {}
-        with contextlib.suppress(DeviceError, _OutOfTime):
-            listed = answers.jobs(self._ask("recording", "GetRecordingJobs"), most=self._limits.channels)
+        with contextlib.suppress(DeviceError, OutOfTime):
+            listed = answers.jobs(
+                self._asker.ask("recording", "GetRecordingJobs"), most=self._limits.channels
+            )
             for recording, job in listed:
                 token = element(_ns("recording"), "JobToken", text=job)
-                state = answers.job_records(self._ask("recording", "GetRecordingJobState", token))
+                state = answers.job_records(self._asker.ask("recording", "GetRecordingJobState", token))
                 found[recording] = found.get(recording) or state
         return found
 
     def _by_summary(self) -> Sequence[Recording] | None:
-        summary = child(self._ask("search", "GetRecordingSummary"), "Summary")
+        summary = child(self._asker.ask("search", "GetRecordingSummary"), "Summary")
         if summary is None:
             return None
         if child_text(summary, "NumberRecordings") == "0":
@@ -255,7 +234,7 @@ class RecordingReader:
         One that pays no heed to IncludeStartState tells nothing of a recording that began before the window
         and goes on: it is asked from its oldest on.
         """
-        if not (recording.token and self._has("search") and self._has_event_search):
+        if not (recording.token and self._asker.has("search") and self._has_event_search):
             return _History((), begins, said.spans_not_told())
         oldest = self._by_box(recording.earliest)
         starts = [begins] if oldest is None or oldest >= begins else [begins, oldest - _BEFORE]
@@ -266,7 +245,7 @@ class RecordingReader:
                     return _History((), since, said.too_much(found.count))
                 if found.read:
                     return _History(_of_video(found.read, recording.video_tracks), since)
-        except _OutOfTime:
+        except OutOfTime:
             return _History((), begins, said.too_much(0))
         except DeviceError as error:
             if error.kind not in _PASSED_OVER:
@@ -278,13 +257,13 @@ class RecordingReader:
 
     def _events_of(
         self, recording: Recording, topic: str, *, begins: datetime, ends: datetime
-    ) -> _Found[StateTold]:
+    ) -> Found[StateTold]:
         namespace = _ns("search")
         included = element(_SCHEMA, "IncludedRecordings", text=recording.token)
         expression = etree.Element(f"{{{_NOTIFICATION}}}TopicExpression", nsmap={"tns1": _TOPICS})
         expression.set("Dialect", _CONCRETE_SET)
         expression.text = f"tns1:{topic}"
-        request = self._search(
+        request = self._asker.search(
             "FindEvents",
             element(namespace, "StartPoint", text=self._written(begins)),
             element(namespace, "EndPoint", text=self._written(ends)),
@@ -292,7 +271,7 @@ class RecordingReader:
             element(namespace, "SearchFilter", expression),
             element(namespace, "IncludeStartState", text="true"),
         )
-        return self._collected(
+        return self._asker.collected(
             request,
             ("GetEventSearchResults", "Result"),
             lambda results: answers.states(results, recording.token),
@@ -311,116 +290,6 @@ class RecordingReader:
             ]
             spans += spans_of(turns, begins=history.since, ends=ends, started=started)
         return merged(spans)
-
-    # --- searching -----------------------------------------------------------------------------------
-
-    def _search(self, operation: str, *parts: etree._Element) -> etree._Element:
-        """The request of a search with its bounds."""
-        namespace = _ns("search")
-        return element(
-            namespace,
-            operation,
-            *parts,
-            element(namespace, "MaxMatches", text=str(self._limits.search_results)),
-            element(namespace, "KeepAliveTime", text=f"PT{self._limits.search_keep_s:g}S"),
-        )
-
-    def _collected(self, request: etree._Element, pages: tuple[str, str], read: _Reader[T]) -> _Found[T]:
-        """Open a search, read its pages and end it, whatever happens between. ``pages``: the operation that
-        gives a page, and the name of a result in it. ``read`` makes values of a page's results."""
-        token = child_text(self._asked("search", request), "SearchToken")
-        if not 0 < len(token) <= _LONGEST_SEARCH_TOKEN:
-            # onvif_srvd answers what it does not know with an empty response.
-            raise self._session.error(DeviceTrouble.NOT_SUPPORTED, f"{local_name(request)}: no SearchToken")
-        try:
-            return self._pages(token, pages, read)
-        finally:
-            self._end(token)
-
-    def _pages(self, token: str, pages: tuple[str, str], read: _Reader[T]) -> _Found[T]:
-        values: list[T] = []
-        count = 0
-        mine = self._deadline.cut(self._limits.search_s)
-        completed = False
-        while count < self._limits.search_results:
-            try:
-                mine.remaining_s()
-                listed = child(self._page(token, pages[0]), "ResultList")
-            except (_OutOfTime, TimeoutError):
-                return _Found(values, count, False)
-            except DeviceError:
-                if completed:  # the device forgot the search once it had told everything
-                    return _Found(values, count, True)
-                raise
-            found = [] if listed is None else [node for node in listed if local_name(node) == pages[1]]
-            values += read(found)
-            count += len(found)
-            completed = completed or child_text(listed, "SearchState").casefold() == "completed"
-            if completed and not found:  # Completed may mean "found all", not "told all"
-                return _Found(values, count, True)
-            if not found and self._stop.wait(self._limits.search_idle_s):
-                break
-        return _Found(values, count, False)
-
-    def _page(self, token: str, operation: str) -> etree._Element:
-        namespace = _ns("search")
-        return self._ask(
-            "search",
-            operation,
-            element(namespace, "SearchToken", text=token),
-            element(namespace, "MinResults", text="1"),
-            element(namespace, "MaxResults", text=str(self._limits.search_page)),
-            element(namespace, "WaitTime", text=f"PT{self._limits.search_wait_s:g}S"),
-        )
-
-    def _end(self, token: str) -> None:
-        """Give the search back, best effort; when that fails, KeepAliveTime does it."""
-        namespace = _ns("search")
-        request = element(namespace, "EndSearch", element(namespace, "SearchToken", text=token))
-        endpoint = self._whereabouts.find("search")
-        if endpoint is None:
-            return
-        with (
-            contextlib.suppress(DeviceError),
-            self._session.transport.within(self._limits.unsubscribe_s),
-        ):
-            self._session.faulty(_question(endpoint, "search", request))
-
-    # --- asking --------------------------------------------------------------------------------------
-
-    def _has(self, service: str) -> bool:
-        return self._whereabouts.find(service) is not None
-
-    def _ask(self, service: str, operation: str, *parts: etree._Element) -> etree._Element:
-        return self._asked(service, element(_ns(service), operation, *parts))
-
-    def _asked(self, service: str, request: etree._Element) -> etree._Element:
-        """The answer's body element. Raises DeviceError and _OutOfTime."""
-        endpoint = self._whereabouts.find(service)
-        if endpoint is None:
-            raise self._session.error(DeviceTrouble.NOT_SUPPORTED, f"no {service} service")
-        try:
-            with self._within():
-                content = self._session.ask(_question(endpoint, service, request)).content
-        except DeviceError as error:
-            if self._is_over():  # the last exchange was cut off by our own time
-                raise _OutOfTime from error
-            raise
-        assert content is not None
-        return content
-
-    def _is_over(self) -> bool:
-        try:
-            self._deadline.remaining_s()
-        except TimeoutError:
-            return True
-        return self._stop.is_set()
-
-    def _within(self) -> contextlib.AbstractContextManager[None]:
-        if self._is_over():
-            raise _OutOfTime
-        left_s = self._deadline.cut(self._limits.total_s).seconds
-        return self._session.transport.within(left_s)
 
     # --- time ----------------------------------------------------------------------------------------
 
@@ -484,9 +353,3 @@ def _bounded(channel: RecordedChannel, *, begins: datetime, ends: datetime) -> R
 
 def _ns(service: str) -> str:
     return NAMESPACES[service]
-
-
-def _question(endpoint: Endpoint, service: str, request: etree._Element) -> Question:
-    """Optional: that an account may not search says nothing about its password."""
-    operation = local_name(request)
-    return plain_question(operation, endpoint, request, action=f"{_ns(service)}/{operation}", optional=True)
