@@ -29,6 +29,7 @@ from agent.services.commander import Commander
 from agent.services.configurator import Configurator, Setting
 from agent.services.listener import Listener
 from agent.services.prober import Prober
+from agent.services.recordings import RecordingRounds
 from agent.services.reporter import BoxFacts, Reporter
 from agent.services.watcher import Watcher
 from agent.video.room import PyavRoom
@@ -102,9 +103,16 @@ class BoxApp:
         )
         self.prober.watcher = self.watcher
         self.prober.on_back = self._listen_again
+        self.recordings = RecordingRounds(
+            lambda device, days, stop: self.devices.recordings(device, days=days, stop=stop),
+            log_=self.store,
+            notebook=self.notebook,
+            clock=self._clock,
+        )
+        self.devices.storage.on_change = self.recordings.nudge
         self.reporter = self._make_reporter()
         self.commander = Commander(
-            {"probe": self._probe, "snapshot": self._snapshot},
+            {"probe": self._probe, "snapshot": self._snapshot, "recordings": self._recordings},
             journal=self.store,
             log_=self.store,
             clock=self._clock,
@@ -133,6 +141,8 @@ class BoxApp:
         self._work("upload", self.stills.upload_one, Backoff(base_s=1, ceiling_s=60))
         self._work("command", self.commander.step)
         self._work("watch", self.watcher.step)
+        rounds = self._work("recordings", self.recordings.step, Backoff(base_s=5, ceiling_s=60))
+        self.recordings.on_sooner = rounds.wake
         for number in range(PROBER_THREADS):
             self._work(f"probe-{number}", self.prober.step)
         self.link.start()
@@ -155,6 +165,7 @@ class BoxApp:
         closers = [threading.Thread(target=each.close, daemon=True) for each in self._listeners]
         for closer in closers:
             closer.start()
+        self.recordings.close()
         self.watcher.close()
         for closer in closers:
             closer.join(3)
@@ -186,6 +197,7 @@ class BoxApp:
             if not device.is_conference:
                 self.watcher.add(device, adapter)
             self.prober.add(device, adapter)
+            self.recordings.add(device)
             if not device.is_conference and device.stream_path is None:
                 self._listen(device)
 
@@ -257,6 +269,12 @@ class BoxApp:
         if digest is None:
             raise ConfigError(command.device or "", ["no fresh picture / 没有新画面"])
         return f"sha256:{digest}"
+
+    def _recordings(self, command: Command) -> str:
+        device = command.device or ""
+        if not self.recordings.ask_now(device):
+            raise ConfigError(device, ["it has no recordings to ask for / 没有可查询录像的这个设备"])
+        return f"{device} is asked for its recordings"
 
     def _desire(self, desired: TwinDesired) -> None:
         if self.configurator.desire(desired):

@@ -114,6 +114,51 @@ class LineQuality:
 
 
 @dataclass(frozen=True, slots=True)
+class TimeSpan:
+    """A stretch of time by the box's clock; ``ends`` is not part of it."""
+
+    begins: datetime
+    ends: datetime
+
+
+class Disk(StrEnum):
+    """What is known of the medium a device records on. Never guessed: only what the device said."""
+
+    OK = "ok"
+    FULL = "full"
+    ERROR = "error"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedChannel:
+    """What a device keeps of one channel. Times by the box's clock; None where the device does not tell."""
+
+    channel: str
+    """The device's own mark of it, "" where it has one channel only."""
+    title: str = ""
+    recording: bool | None = None
+    oldest: datetime | None = None
+    newest: datetime | None = None
+    recorded_days: int | None = None
+    recorded_ratio: float | None = None
+    gaps: tuple[TimeSpan, ...] = ()
+    gaps_omitted: int = 0
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingReport:
+    """What one device told of its recordings. Not ``offered``: it has none that can be asked for."""
+
+    offered: bool
+    window_days: int
+    disk: Disk = Disk.UNKNOWN
+    channels: tuple[RecordedChannel, ...] = ()
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """One climb of the ladder by the device adapter: as far as ``authenticated``.
 

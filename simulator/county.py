@@ -74,6 +74,8 @@ class DeviceEntry(BaseModel):
     parent: str | None = None
     channel: int = Field(default=1, ge=1, le=64)
     tls: bool = False
+    recordings: int | None = Field(default=None, ge=0, le=64)
+    """How many channels it records; a camera with a card has one."""
     leaks_identity: bool = False
 
     @field_validator("ip")
@@ -220,6 +222,7 @@ def _station(entry: DeviceEntry, equip: Equip, profiles: tuple[ProfileSpec, ...]
         parent=entry.parent,
         channel=entry.channel,
         tls=entry.tls,
+        recordings=entry.recordings,
     )
     if streams is not None:
         device.stream_url = streams.url

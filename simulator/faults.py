@@ -12,6 +12,7 @@ from typing import Any
 PICTURES = ("normal", "covered", "dark", "over_bright", "blurred", "frozen", "moved")
 PULLS = ("honest", "empty", "fault", "vanish")
 CERTIFICATES = ("own", "replaced", "expired")
+DISKS = ("ok", "full", "error")
 SIP_ANSWERS = ("ok", "unauthorized", "not_found", "silent")
 
 
@@ -58,6 +59,11 @@ class FaultSwitches:
         choices=PULLS,
     )
     certificate: str = _switch("own", "which certificate HTTPS shows", choices=CERTIFICATES)
+    recording_stopped: bool = _switch(False, "nothing is recorded any more")
+    recording_gap_s: int = _switch(
+        0, "so many seconds, which ended an hour before, were not recorded", low=0, high=30 * 86_400
+    )
+    disk: str = _switch("ok", "the state of the recorder's disk", choices=DISKS)
     picture: str = _switch("normal", "what the lens shows", choices=PICTURES)
     sip: str = _switch("ok", "how SIP OPTIONS is answered", choices=SIP_ANSWERS)
 

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from agent.cli import looking, search, settings, telling, trust, upkeep
+from agent.cli import looking, recordings, search, settings, telling, trust, upkeep
 from agent.cli.desk import Desk, opened
 from agent.errors import DeviceError
 from protocol.words import DeviceClass
@@ -46,6 +46,10 @@ def _looking(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     snapshot.add_argument(
         "-o", "--output", type=Path, metavar="FILE", help="default ID.jpg / 缺省为 编号.jpg"
     )
+
+    kept = _command(kinds, "recordings", recordings.recordings, "recorded days and gaps / 录像天数和缺失")
+    kept.add_argument("device", help=_DEVICE)
+    kept.add_argument("--days", type=recordings.days, default=30, metavar="N", help="1 to 366; 30 / 天数")
 
 
 def _settings(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

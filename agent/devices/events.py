@@ -35,6 +35,7 @@ from agent.devices.notifications import Tally, Told, read_told
 from agent.devices.pace import Pace
 from agent.devices.session import Question, Session, plain_question
 from agent.devices.soap import Fault, Opened, child, child_text, element
+from agent.devices.storage import StorageWatch
 from agent.devices.strange_topics import StrangeBook
 from agent.devices.wsdl import NAMESPACES, Services
 from agent.errors import DeviceError, DeviceTrouble, StoreFull
@@ -91,11 +92,13 @@ class PullPoint:
         notebook: Notebook | None = None,
         states: StateBook | None = None,
         strangers: StrangeBook | None = None,
+        storage: StorageWatch | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         wait: Callable[[float], object] | None = None,
     ) -> None:
         """``states`` and ``strangers`` take what is no event; ``wait`` lets time pass."""
         self.device = device
+        self._storage = storage
         self._session = Session(device, account, services, limits=limits)
         self._account = account
         self._services = services
@@ -130,7 +133,10 @@ class PullPoint:
             if self._closed.is_set():
                 return ()
             raise
-        return self._passed_on(read_told(content, now=datetime.now(UTC), tally=self._tally))
+        told = read_told(content, now=datetime.now(UTC), tally=self._tally)
+        if self._storage is not None:
+            self._storage.take(self.device.id, told.notices)
+        return self._passed_on(told)
 
     def close(self) -> None:
         """Give the pull point back, best effort, within ``Limits.unsubscribe_s``; idempotent."""

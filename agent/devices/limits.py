@@ -44,6 +44,20 @@ class Limits:
     series_wait_s: float = 1.0
     listen_s: float = 3.0
     """How long discovery listens after its last probe."""
+    recordings_s: float = 30.0
+    """All questions about what one device recorded."""
+    search_s: float = 10.0
+    """One search of recordings or of their begins and ends."""
+    search_keep_s: float = 10.0
+    """KeepAliveTime: how long a search lives on the device when the box dies; above ``total_s``."""
+    search_wait_s: float = 2.0
+    search_idle_s: float = 0.2
+    """Pause after an empty page of a search that goes on."""
+    search_page: int = 100
+    """Results asked for at a time: 100 are 100 kB."""
+    search_results: int = 20_000
+    """A channel that turns on and off every four minutes for a month has as many."""
+    channels: int = 64
     probed_addresses: int = 1024
     """At most so many addresses are probed one by one in a discovery."""
 

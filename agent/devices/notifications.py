@@ -61,6 +61,8 @@ class Notice:
 
     said: str
     event: CameraEvent
+    deleted: bool = False
+    """The property is gone: what it was about was taken away, and is not well by that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,8 @@ def _read_one(told: Told, said: str, message: etree._Element | None, *, now: dat
         elif read.source == EVERY_PORT:
             tally.add("topic_not_ours", topics.shown(said))
         else:
-            told.notices.append(Notice(said, read))
+            deleted = message is not None and message.get("PropertyOperation") == "Deleted"
+            told.notices.append(Notice(said, read, deleted))
             told.readings.extend(filter(None, [health_reading(read)]))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from agent.devices import discovery, sentences
 from agent.devices.account import Account
@@ -20,9 +21,11 @@ from agent.devices.limits import Limits
 from agent.devices.login_memory import LoginMemory
 from agent.devices.notifications import Tally
 from agent.devices.pins import Pins
+from agent.devices.recordings import RecordingReader
 from agent.devices.rtsp import RtspAdapter
 from agent.devices.session import Session
 from agent.devices.settings import DeviceSettings
+from agent.devices.storage import StorageWatch
 from agent.devices.strange_topics import StrangeBook, Strangers
 from agent.devices.survey import Ports, Surveyed, survey
 from agent.devices.trust import Trust
@@ -30,7 +33,7 @@ from agent.devices.upkeep import Upkeep
 from agent.devices.upkeep.password import PasswordChange
 from agent.devices.wsdl import shared_services
 from agent.errors import DeviceError, DeviceTrouble
-from agent.model import Device, DeviceReading, Identity, Secret
+from agent.model import Device, DeviceReading, Identity, RecordingReport, Secret
 from agent.ports import DeviceAdapter, EventSubscription, Found, Notebook, Vault
 
 
@@ -47,6 +50,7 @@ class OnvifRoom:
         self._tally = Tally()
         self._states = StateBook(notebook)
         self._strangers = StrangeBook(notebook)
+        self.storage = StorageWatch()
         self._lock = threading.Lock()
 
     def prepare(self) -> None:
@@ -75,12 +79,24 @@ class OnvifRoom:
             notebook=self._notebook,
             states=self._states,
             strangers=self._strangers,
+            storage=self.storage,
         )
 
     def settings(self, device: Device) -> DeviceSettings:
         """What can be set on a device, by aspect. Raises DeviceError NOT_SUPPORTED for one without ONVIF."""
         self._require_onvif(device)
         return DeviceSettings(device, self._account(device), self._services, limits=self._limits)
+
+    def recordings(
+        self, device: Device, *, days: int = 30, stop: threading.Event | None = None
+    ) -> RecordingReport:
+        """What a device recorded in the last ``days`` days; within ``Limits.recordings_s``. A read: nothing
+        is changed. ``stop`` ends it early. Raises DeviceError; NOT_SUPPORTED for one without ONVIF."""
+        self._require_onvif(device)
+        session = Session(device, self._account(device), self._services, limits=self._limits)
+        with contextlib.closing(session):
+            report = RecordingReader(session, stop=stop).read(days=days)
+        return replace(report, disk=self.storage.disk(device.id)) if report.offered else report
 
     def upkeep(self, device: Device) -> Upkeep:
         """What can be done with a device. Raises DeviceError NOT_SUPPORTED for one without ONVIF."""

@@ -32,6 +32,8 @@ _CLOCK_MOVED_S = 2.0
 """A token refused after the clock moved by more is sent again with the new time: devices forgive 5 s."""
 _NONCE_TRUSTED_S = 10.0
 _WRITES_NOTHING = ("Get", "CreatePullPointSubscription", "PullMessages", "Renew", "Unsubscribe", "SetSync")
+_SEARCHES = frozenset({"FindRecordings", "FindEvents", "EndSearch"})
+"""ONVIF Recording Search: they open and end a list of results and leave the device as it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -411,7 +413,8 @@ class Session:
         raise self.error(DeviceTrouble.BAD_ANSWER, sentences.broken(self.where, why))
 
     def _require_allowed(self, operation: str) -> None:
-        if self.device.device_class.writable or operation.startswith(_WRITES_NOTHING):
+        reads = operation.startswith(_WRITES_NOTHING) or operation in _SEARCHES
+        if self.device.device_class.writable or reads:
             return
         raise self.error(DeviceTrouble.READ_ONLY, sentences.read_only(self.where, operation))
 

@@ -24,6 +24,7 @@ from simulator.device.personality import PERSONALITIES, AuthMode
 from simulator.device.ports import MovingPicture
 from simulator.device.ptz import Head
 from simulator.device.pull_points import PullPoints
+from simulator.device.recorder import Recorder
 from simulator.device.users import Users
 from simulator.faults import FaultSwitches
 from simulator.video.model import ProfileSpec
@@ -53,6 +54,7 @@ class Device:
         parent: str | None = None,
         channel: int = 1,
         tls: bool = False,
+        recordings: int | None = None,
     ) -> None:
         self.name = name
         self.kind = kind
@@ -90,6 +92,11 @@ class Device:
         self.received = b""
         """What the present request carried beside its envelope."""
         self.faults = FaultSwitches()
+        channels = self.abilities.recordings if recordings is None else recordings
+        habits = self.personality.recording
+        self.recorder = Recorder(habits, channels) if channels and habits.offered else None
+        if self.recorder is not None:
+            self._tell_disk()
         self.ledger = Ledger()
         self.counters: Counter[str] = Counter()
         self.last_requests: deque[dict[str, Any]] = deque(maxlen=20)
@@ -154,8 +161,29 @@ class Device:
         if self.faults.clock_offset_s != before.clock_offset_s:
             self.clock.offset_s = float(self.faults.clock_offset_s)
         self.users.credentials_refused = self.faults.wrong_password
+        if self.recorder is not None:
+            self._carry_to(self.recorder, before)
         self.ledger.faults(self.faults.active())
         self.on_faults_changed()
+
+    def _carry_to(self, recorder: Recorder, before: FaultSwitches) -> None:
+        """A device whose disk is full or broken does not record."""
+        faults = self.faults
+        if faults.recording_gap_s != before.recording_gap_s:
+            recorder.set_gap(faults.recording_gap_s)
+        recorder.set_recording(not faults.recording_stopped and faults.disk == "ok")
+        if faults.disk != before.disk:
+            self._tell_disk()
+
+    def _tell_disk(self) -> None:
+        """The state of the disk, and what the make says on top when it changes for the worse."""
+        disk = self.faults.disk
+        topic, item = self.personality.storage_failure
+        failed = "true" if disk == "error" else "false"
+        self.events.set_state(topic, source=(("Token", "disk1"),), data=((item, failed),))
+        notice = dict(self.personality.disk_notices).get(disk)
+        if notice is not None:
+            self.events.tell(notice, source=(("HardDiskNo", "1"),), data=(), operation=None)
 
     def kept(self) -> dict[str, object]:
         """What a backup holds."""
@@ -196,6 +224,8 @@ class Device:
     def forget_session(self) -> None:
         """What a restart forgets: pull points, locks of accounts."""
         self.events.close_all()
+        if self.recorder is not None:
+            self.recorder.end_all()
         self.users.unlock()
         self.booted_at = time.time()
 

@@ -23,11 +23,13 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Abilities:
-    """What a kind can do; `counts` names whose passages it counts, None when it counts nothing."""
+    """What a kind can do; `counts` names whose passages it counts, None when it counts nothing;
+    `recordings` is how many channels it records, unless the county file says otherwise."""
 
     onvif: bool = True
     ptz: bool = False
     counts: str | None = None
+    recordings: int = 0
     sip: bool = False
     default_scene: str | None = "gate-day"
 
@@ -35,7 +37,7 @@ class Abilities:
 ABILITIES: dict[Kind, Abilities] = {
     Kind.CAMERA: Abilities(),
     Kind.PTZ_DOME: Abilities(ptz=True, default_scene="street-day"),
-    Kind.NVR_CHANNEL: Abilities(),
+    Kind.NVR_CHANNEL: Abilities(recordings=1),
     Kind.MICRO_CHECKPOINT: Abilities(counts="car", default_scene="road-day"),
     Kind.FACE_CAPTURE: Abilities(counts="person", default_scene="entrance-hall"),
     Kind.LOOKOUT: Abilities(ptz=True, default_scene="lookout-day"),

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from simulator.device.certificate import KeyKind
+from simulator.device.recorder import RecordingHabits
 from simulator.device.users import LockOut
 
 
@@ -123,6 +124,9 @@ class Personality:
     plain_xaddrs: bool = False  # tells http:// addresses of port 80 also over HTTPS
     mtom: bool = False  # the deprecated operations with attachments
     mtom_boundary: str = "MIMEBoundary-a1"
+    recording: RecordingHabits = field(default_factory=RecordingHabits)
+    storage_failure: tuple[str, str] = ("tns1:Device/HardwareFailure/StorageFailure", "Failed")
+    disk_notices: tuple[tuple[str, str], ...] = ()  # (state of the disk, topic without data)
 
 
 _OPEN_BY_SPECIFICATION = frozenset(
@@ -178,6 +182,11 @@ PERSONALITIES: dict[str, Personality] = {
         sees_scene_change=True,
         vendor_topics=("tnshik", "http://www.hikvision.com/2011/event/topics"),
         time_zone="CST-8:00:00",
+        recording=RecordingHabits(earliest_1970=True, page=40, completed_early=True),
+        disk_notices=(
+            ("full", "tns1:Device/HardwareFailure/tnshik:HardDiskFull"),
+            ("error", "tns1:Device/HardwareFailure/tnshik:HardDiskError"),
+        ),
     ),
     "dahua-like": Personality(
         manufacturer="Dahua",
@@ -199,6 +208,9 @@ PERSONALITIES: dict[str, Personality] = {
         motion=(_CELL_MOTION, _MOTION_ALARM),
         sees_scene_change=True,
         time_zone="CST-8",
+        recording=RecordingHabits(
+            lacks=frozenset({"FindEvents", "GetEventSearchResults"}), searches=1, status=False
+        ),
     ),
     "axis-like": Personality(
         manufacturer="AXIS",
@@ -234,6 +246,15 @@ PERSONALITIES: dict[str, Personality] = {
         topic_dialect="http://docs.oasis-open.org/wsn/t-1/TopicExpression/Simple",
         vendor_topics=("tnsaxis", "http://www.axis.com/2009/event/topics"),
         time_zone="CST-8",
+        recording=RecordingHabits(
+            search="/onvif/services",
+            recording="/onvif/services",
+            topic="Track",
+            words=("1", "0"),
+            ends_itself=True,
+            takes_s=0.2,
+        ),
+        storage_failure=("tns1:Device/tnsaxis:HardwareFailure/StorageFailure", "disruption"),
     ),
     "reolink-like": Personality(
         manufacturer="Reolink",
@@ -254,6 +275,7 @@ PERSONALITIES: dict[str, Personality] = {
         snapshot_credentials=True,
         system_uris=False,
         http_upgrade=False,
+        recording=RecordingHabits(offered=False),
     ),
     "bosch-like": Personality(
         manufacturer="Bosch",
@@ -275,6 +297,11 @@ PERSONALITIES: dict[str, Personality] = {
         scene_change=(_SCENE_CHANGE,),
         sees_scene_change=True,
         time_zone="UTC-8:00",
+        recording=RecordingHabits(
+            lacks=frozenset({"FindRecordings", "GetRecordingSearchResults", "GetRecordingSummary"}),
+            start_state=False,
+            words=("TRUE", "FALSE"),
+        ),
     ),
     "tapo-like": Personality(
         manufacturer="tp-link",
@@ -308,6 +335,7 @@ PERSONALITIES: dict[str, Personality] = {
         topic_padding="\n      ",
         snapshot_basic=True,
         time_zone="CST-8",
+        recording=RecordingHabits(offered=False),
     ),
     "old-hik-like": Personality(
         manufacturer="HIKVISION",
@@ -339,6 +367,7 @@ PERSONALITIES: dict[str, Personality] = {
         http_upgrade=False,
         mtom=True,
         mtom_boundary="--http://tempuri@onvif.org/getsystembackup",
+        recording=RecordingHabits(dead=True),
     ),
     "onvif-srvd-like": Personality(
         manufacturer="ONVIF_IPNC",
@@ -356,5 +385,8 @@ PERSONALITIES: dict[str, Personality] = {
         fault_status=200,
         pull_points=5,
         time_zone="UTC5UTC",
+        recording=RecordingHabits(
+            lacks=frozenset({"FindRecordings", "FindEvents", "GetRecordings", "GetRecordingInformation"})
+        ),
     ),
 }

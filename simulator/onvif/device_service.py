@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from simulator.device.device import Device
 from simulator.device.kinds import Kind
+from simulator.device.recorder import RecordingHabits
 from simulator.onvif.operation import Operation
 from simulator.onvif.soap import NAMESPACES, SoapFault, SoapRequest, Xml, join, node
 
@@ -113,7 +114,17 @@ def services(device: Device) -> list[tuple[str, str, tuple[int, int]]]:
         found.append((NAMESPACES["tr2"], paths.media2, (2, 60)))
     if device.head is not None:
         found.append((NAMESPACES["tptz"], paths.ptz, (2, 50)))
+    if device.recorder is not None:
+        found.append((NAMESPACES["trc"], device.recorder.habits.recording, (2, 60)))
+        found.append((NAMESPACES["tse"], device.recorder.habits.search, (2, 42)))
     return found
+
+
+def dead_paths(device: Device) -> set[str]:
+    """Paths of services that are told and not there."""
+    if device.recorder is None or not device.recorder.habits.dead:
+        return set()
+    return {device.recorder.habits.recording, device.recorder.habits.search}
 
 
 def get_services(device: Device, _request: SoapRequest) -> Xml:
@@ -211,7 +222,29 @@ def _capabilities(device: Device) -> dict[str, Xml]:
     }
     if device.head is not None:
         parts["PTZ"] = node("tt:PTZ", node("tt:XAddr", device.url(paths.ptz)))
+    if device.recorder is not None:
+        parts["Extension"] = _recording_capabilities(device, device.recorder.habits)
     return parts
+
+
+def _recording_capabilities(device: Device, habits: RecordingHabits) -> Xml:
+    return node(
+        "tt:Extension",
+        node(
+            "tt:Recording",
+            node("tt:XAddr", device.url(habits.recording)),
+            node("tt:ReceiverSource", False),
+            node("tt:MediaProfileSource", True),
+            node("tt:DynamicRecordings", False),
+            node("tt:DynamicTracks", False),
+            node("tt:MaxStringLength", 64),
+        ),
+        node(
+            "tt:Search",
+            node("tt:XAddr", device.url(habits.search)),
+            node("tt:MetadataSearch", False),
+        ),
+    )
 
 
 def scopes(device: Device) -> list[str]:
@@ -222,7 +255,11 @@ def scopes(device: Device) -> list[str]:
         roles.append("type/ptz")
     if device.kind is Kind.NVR_CHANNEL:
         roles[0] = "type/Network_Video_Recorder"
-    profiles = ["Profile/Streaming"] + (["Profile/T"] if device.personality.paths.media2 else [])
+    profiles = (
+        ["Profile/Streaming"]
+        + (["Profile/G"] if device.recorder else [])
+        + (["Profile/T"] if device.personality.paths.media2 else [])
+    )
     told = [*profiles, *roles]
     told.append(f"name/{quote(f'{identity.manufacturer} {identity.model}')}")
     told.append(f"hardware/{quote(identity.model)}")

@@ -27,6 +27,7 @@ from simulator.onvif import (
     network,
     osd,
     ptz,
+    recording,
 )
 from simulator.onvif.auth import HttpDigest, UsernameTokens, basic_refusal
 from simulator.onvif.operation import Operation
@@ -56,6 +57,7 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     **events.OPERATIONS,
     **imaging.OPERATIONS,
     **ptz.OPERATIONS,
+    **recording.OPERATIONS,
 }
 _NOT_ALLOWED = SoapFault(
     "Sender", "ter:NotAuthorized", reason="Sender not authorized", detail="The user level does not permit it"
@@ -153,6 +155,7 @@ class Endpoint:
     def _serves(self, path: str) -> bool:
         paths = self._device.personality.paths
         services = {path for _, path, _ in device_service.services(self._device)}
+        services -= device_service.dead_paths(self._device)
         return path in services or path.startswith(paths.subscription.partition("{")[0])
 
     async def _soap(self, request: web.BaseRequest, payload: bytes) -> tuple[web.StreamResponse, str]:
@@ -214,9 +217,14 @@ class Endpoint:
             (soap.namespace == NAMESPACES["tptz"] and self._device.head is None)
             or (soap.namespace == NAMESPACES["tr2"] and personality.paths.media2 is None)
             or (soap.operation == "GetServices" and not personality.has_get_services)
+            or (soap.namespace in recording.SERVICES and self._lacks(soap.operation))
         )
         operation = None if hidden else OPERATIONS.get((soap.namespace, soap.operation))
         return operation or _not_supported
+
+    def _lacks(self, operation: str) -> bool:
+        recorder = self._device.recorder
+        return recorder is None or operation in recorder.habits.lacks
 
     def _fault(
         self, fault: SoapFault, soap: SoapRequest, headers: list[tuple[str, str]] | None = None

@@ -113,3 +113,30 @@ def test_the_listener_of_a_device_that_is_back_pauses_no_longer(tmp_path: Path) 
 def test_what_answers_from_outside_the_subnets_is_left_alone() -> None:
     assert is_within("10.0.0.9", ["10.1.0.0/24", "10.0.0.0/24"])
     assert not is_within("10.0.1.9", ["10.1.0.0/24", "10.0.0.0/24"])
+
+
+def recordings_of(app: BoxApp) -> list[dict[str, object]]:
+    """What the box wrote about recordings, in order."""
+    rows = [json.loads(row.body) for row in app.store.read(1, app.store.last)]
+    return [row["data"] for row in rows if row["type"] == "outpost.recording.state.v1"]
+
+
+def test_recordings_are_asked_on_command_and_when_the_disk_fails(tmp_path: Path) -> None:
+    ip = free_ip()
+    with (
+        running(entry("nvr", ip=ip, kind="nvr_channel", recordings=2)) as county,
+        box(tmp_path, f"{ip}/32") as app,
+    ):
+        app.devices.storage.on_change = app.recordings.nudge
+        wait_until(lambda: app.store.remembered_devices(), within_s=20, what="it is found")
+        (device,) = app.store.remembered_devices()
+        wait_until(lambda: logged_in(app, device), within_s=20, what="it is logged in to")
+        assert not app.recordings.ask_now("nowhere")
+        assert app.recordings.ask_now(device)
+        wait_until(lambda: len(recordings_of(app)) == 2, within_s=20, what="both channels are told")
+        told = recordings_of(app)
+        assert [one["channel"] for one in told] == ["Recording_1", "Recording_2"]
+        assert [(one["recording"], one["recorded_days"]) for one in told] == [(True, 30)] * 2
+        county.switch("nvr", disk="error")
+        wait_until(lambda: recordings_of(app)[-1]["disk"] == "error", within_s=20, what="the disk is told")
+        assert recordings_of(app)[-1]["recording"] is False

@@ -11,7 +11,15 @@ import pytest
 from controller.db.transaction import Store
 from controller.services.announcing import DEVICE_VERDICT, INCIDENT_OPENED
 from controller.services.village import DEVICES_LIMIT
-from protocol.messages import BoxEvent, Canary, CommandResult, DeviceHealth, Gap, Quarantined
+from protocol.messages import (
+    BoxEvent,
+    Canary,
+    CommandResult,
+    DeviceHealth,
+    Gap,
+    Quarantined,
+    RecordingState,
+)
 from protocol.words import DeviceClass, Phase, Rung, SceneTopic
 from tests.support.village import Centre, VillageBox
 
@@ -188,8 +196,9 @@ def test_every_kind_of_entry_is_stored_and_passed(centre: Centre, box: VillageBo
     box.write(Canary(number=1))
     box.write(CommandResult(command="c1", verb="snapshot", outcome="done"))
     box.write(Quarantined(sha256="b" * 64, refused_because="too large"))
+    box.write(RecordingState(offered=True, channel="3", disk="full", recording=False), device="cam-1")
     (ack,) = box.send_all()
-    assert ack["upto"] == 4
+    assert ack["upto"] == 5
 
 
 @pytest.mark.parametrize("off_s", [-600, 600, 3600 * 24 * 365, -(3600 * 24 * 365 * 30)])

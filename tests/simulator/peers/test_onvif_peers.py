@@ -41,7 +41,8 @@ def county() -> Iterator[RunningCounty]:
     """A dome of every make that the peers are shown."""
     makes = dict.fromkeys([*NODE_MAKES, *ZEEP_MAKES])
     domes = [entry(name, personality=name, kind="ptz_dome") for name in makes]
-    with running(*domes, entry("digest", kind="ptz_dome", auth="digest")) as started:
+    recorder = entry("recorder", kind="nvr_channel", recordings=3)
+    with running(*domes, entry("digest", kind="ptz_dome", auth="digest"), recorder) as started:
         yield started
 
 
@@ -119,3 +120,13 @@ def test_a_wrong_password_is_told_as_such(county: RunningCounty, script: str) ->
     )
     with pytest.raises(AssertionError, match=r"(?i)not authorized|unauthorized|401"):
         _seen("node", HERE / script, *address)
+
+
+def test_npm_onvif_reads_a_recorder(county: RunningCounty) -> None:
+    _need(PEERS / "node" / "node_modules" / "onvif")
+    device = county.device("recorder")
+    path = device.personality.paths.device
+    seen = _seen("node", HERE / "agsh_recordings.js", device.ip, device.http_port, "admin", PASSWORD, path)
+    assert seen["recordings"] == ["Recording_1", "Recording_2", "Recording_3"]
+    assert seen["jobs"] == [f"Job_{token}" for token in seen["recordings"]]
+    assert seen["summary"]["numberRecordings"] == 3
