@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from agent.cli import looking, search, settings, upkeep
+from agent.cli import contacts, looking, search, settings, upkeep
 from agent.cli.desk import Desk, opened
 from agent.errors import DeviceError
 from protocol.words import DeviceClass
@@ -49,10 +49,10 @@ def _looking(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 def _settings(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     get = _command(kinds, "get", settings.get, "read settings / 读取设置")
     get.add_argument("device", help=_DEVICE)
-    get.add_argument("aspect", nargs="?", help="time, network, encoder, imaging, osd; all when absent")
-    put = _command(kinds, "set", settings.put, "change settings, read back / 修改设置并读回核对")
+    get.add_argument("aspect", nargs="?", help="time, network, encoder, imaging, osd, io; all when absent")
+    put = _dangerous(kinds, "set", settings.put, "change settings, read back / 修改设置并读回核对")
     put.add_argument("device", help=_DEVICE)
-    put.add_argument("aspect", help="time, network, encoder, imaging, osd")
+    put.add_argument("aspect", help="time, network, encoder, imaging, osd, io")
     put.add_argument("setting", nargs="+", metavar="NAME=VALUE", help="e.g. sub.fps=10 sub.gop_frames=20")
     put.add_argument("--dry-run", action="store_true", help="show, send nothing / 只预演")
 
@@ -65,6 +65,15 @@ def _upkeep(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         ("retry", upkeep.retry, "try a refused password once more / 重试口令"),
     ):
         _command(kinds, name, carry, words).add_argument("device", help=_DEVICE)
+    relays = _dangerous(kinds, "relays", contacts.relays, "relay outputs; switch one / 继电器输出")
+    relays.add_argument("device", help=_DEVICE)
+    which = relays.add_mutually_exclusive_group()
+    which.add_argument("--on", metavar="TOKEN", help="into its active state / 动作")
+    which.add_argument("--off", metavar="TOKEN", help="into its idle state / 复位")
+    inputs = _command(kinds, "inputs", contacts.inputs, "digital inputs / 开关量输入")
+    inputs.add_argument("device", help=_DEVICE)
+    for listed in (relays, inputs):
+        listed.add_argument("--state", action="store_true", help="ask its events too / 同时查询状态")
     presets = _command(kinds, "presets", upkeep.presets, "presets of a dome / 预置位")
     presets.add_argument("device", help=_DEVICE)
     presets.add_argument("--go", metavar="TOKEN", help="turn to this one / 转到")

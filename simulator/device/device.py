@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from simulator.device import encoders, overlays
+from simulator.device import contacts, encoders, overlays
 from simulator.device.clock import DeviceClock
 from simulator.device.identity import Identity, invented
 from simulator.device.imaging import LEVELS, factory_optics
@@ -77,6 +77,8 @@ class Device:
         self.ntp_servers: tuple[str, ...] = ()
         self.hostname = name
         self.protocols = factory_protocols(http_port or 80)
+        self.relays = contacts.relays(self.personality.relays)
+        self.inputs = contacts.inputs(self.personality.inputs)
         self.attachment: bytes | None = None
         """What the present answer carries beside its envelope (MTOM)."""
         self.received = b""
@@ -91,6 +93,8 @@ class Device:
         self.stream_url: Callable[[str], str] = lambda token: f"rtsp://{ip}:8554/{token}"
         self.on_faults_changed: Callable[[], None] = lambda: None
         self.on_reboot: Callable[[], None] = lambda: None
+        self.on_http_moved: Callable[[int | None], None] = lambda _port: None
+        """The HTTP port was set to another number, or closed (None)."""
 
     @property
     def abilities(self) -> Abilities:

@@ -53,6 +53,7 @@ class Paths:
     events: str = "/onvif/event_service"
     imaging: str = "/onvif/imaging_service"
     ptz: str = "/onvif/ptz_service"
+    deviceio: str | None = None
     subscription: str = "/onvif/subscription/{number}"
     snapshot: str = "/snapshot/{token}.jpg"
 
@@ -120,6 +121,11 @@ class Personality:
     http_upgrade: bool = True  # StartFirmwareUpgrade
     mtom: bool = False  # the deprecated operations with attachments
     mtom_boundary: str = "MIMEBoundary-a1"
+    relays: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
+    has_relays: bool = True  # False: GetRelayOutputs is refused, not answered with an empty list
+    relays_by_io_alone: bool = False  # the device service does not know them
+    tells_relays: bool = True  # Device/Trigger/Relay
 
 
 _OPEN_BY_SPECIFICATION = frozenset(
@@ -146,6 +152,9 @@ PERSONALITIES: dict[str, Personality] = {
         mac_prefix="02:00:5e",
         open_operations=_OPEN_BY_SPECIFICATION,
         digest_algorithms=("MD5", "SHA-256"),
+        paths=Paths(deviceio="/onvif/deviceio_service"),
+        relays=("RelayOutput_1", "RelayOutput_2"),
+        inputs=("DigitalInput_1",),
     ),
     "hik-like": Personality(
         manufacturer="HIKVISION",
@@ -164,7 +173,11 @@ PERSONALITIES: dict[str, Personality] = {
             ptz="/onvif/PTZ",
             subscription="/onvif/Events/PullSubManager_{number}",
             snapshot="/onvif-http/snapshot/{token}",
+            deviceio="/onvif/DeviceIO",
         ),
+        relays=("AlarmOut_0", "AlarmOut_1"),
+        inputs=("AlarmIn_0",),
+        tells_relays=False,
         envelope_prefix="env",
         not_supported=NotSupported.ACTION_INVALID_OPERATION,
         lock_out=LockOut(after_tries=7, lasts_s=1800.0),
@@ -212,7 +225,11 @@ PERSONALITIES: dict[str, Personality] = {
             ptz="/onvif/services",
             subscription="/onvif/services",
             snapshot="/onvif-cgi/jpg/{token}.jpg",
+            deviceio="/onvif/services",
         ),
+        relays=("3",),
+        inputs=("0",),
+        relays_by_io_alone=True,
         auth=AuthMode.BOTH,
         not_supported=NotSupported.ACTION_FAILED,
         pull_points=4,
@@ -249,6 +266,7 @@ PERSONALITIES: dict[str, Personality] = {
         snapshot_credentials=True,
         system_uris=False,
         http_upgrade=False,
+        has_relays=False,
     ),
     "bosch-like": Personality(
         manufacturer="Bosch",
@@ -266,6 +284,7 @@ PERSONALITIES: dict[str, Personality] = {
         fault_status=500,
         claims_pull_points=False,
         pull_points=10,
+        relays=("Output_1",),
         lifetime=Lifetime.SECONDS_AS_MINUTES,
         scene_change=(_SCENE_CHANGE,),
         sees_scene_change=True,

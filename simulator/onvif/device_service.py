@@ -113,6 +113,8 @@ def services(device: Device) -> list[tuple[str, str, tuple[int, int]]]:
         found.append((NAMESPACES["tr2"], paths.media2, (2, 60)))
     if device.head is not None:
         found.append((NAMESPACES["tptz"], paths.ptz, (2, 50)))
+    if paths.deviceio is not None:
+        found.append((NAMESPACES["tmd"], paths.deviceio, (2, 60)))
     return found
 
 

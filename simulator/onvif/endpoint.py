@@ -17,6 +17,7 @@ from simulator.device.users import Refusal
 from simulator.onvif import (
     accounts,
     attachments,
+    contacts,
     device_service,
     encoding,
     events,
@@ -49,6 +50,7 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     **device_service.OPERATIONS,
     **accounts.OPERATIONS,
     **network.OPERATIONS,
+    **contacts.OPERATIONS,
     **maintenance.OPERATIONS,
     **media.OPERATIONS,
     **encoding.OPERATIONS,
@@ -196,9 +198,15 @@ class Endpoint:
             (soap.namespace == NAMESPACES["tptz"] and self._device.head is None)
             or (soap.namespace == NAMESPACES["tr2"] and personality.paths.media2 is None)
             or (soap.operation == "GetServices" and not personality.has_get_services)
+            or ("RelayOutput" in soap.operation and self._hides_relays(soap))
         )
         operation = None if hidden else OPERATIONS.get((soap.namespace, soap.operation))
         return operation or _not_supported
+
+    def _hides_relays(self, soap: SoapRequest) -> bool:
+        personality = self._device.personality
+        by_io_alone = personality.relays_by_io_alone and soap.path == personality.paths.device
+        return by_io_alone or not personality.has_relays
 
     def _fault(
         self, fault: SoapFault, soap: SoapRequest, headers: list[tuple[str, str]] | None = None

@@ -28,6 +28,7 @@ NAMESPACES: dict[str, str] = {
     "tev": "http://www.onvif.org/ver10/events/wsdl",
     "timg": "http://www.onvif.org/ver20/imaging/wsdl",
     "tptz": "http://www.onvif.org/ver20/ptz/wsdl",
+    "tmd": "http://www.onvif.org/ver10/deviceIO/wsdl",
     "ter": "http://www.onvif.org/ver10/error",
     "tns1": "http://www.onvif.org/ver10/topics",
     "wsnt": "http://docs.oasis-open.org/wsn/b-2",

@@ -12,7 +12,7 @@ from lxml import etree
 
 from agent.devices import sentences
 from agent.devices.account import Account
-from agent.devices.address import Endpoint
+from agent.devices.address import Endpoint, device_service
 from agent.devices.identity import Whereabouts, read_whereabouts
 from agent.devices.limits import Limits
 from agent.devices.session import Session, plain_question
@@ -40,6 +40,8 @@ _VALUE_REFUSED = frozenset(
         "FixedUser",
     }
 )
+_ACTIONS = {"deviceio": "http://www.onvif.org/ver10/deviceio/wsdl"}
+"""Actions that are not the namespace and the operation's name (deviceio.wsdl)."""
 _OWN_NAMESPACE = {"schema": "http://www.onvif.org/ver10/schema"}
 SCHEMA = _OWN_NAMESPACE["schema"]
 
@@ -60,13 +62,27 @@ class Surface:
         return self.session.where
 
     @property
+    def port(self) -> int:
+        """The port by which the device is asked now."""
+        return self.session.device_service.port
+
+    def follow_to(self, port: int) -> None:
+        """The device was told to move its HTTP port: ask there from now on."""
+        self.session.device_service = device_service(self.device.host, port)
+        self._whereabouts = None
+
+    @property
     def writable(self) -> bool:
         """Whether anything may be written at all (invariant 9)."""
         return self.device.device_class.writable
 
     def has(self, service: str) -> bool:
         """Whether the device has a service. Raises DeviceError when that cannot be asked."""
-        return service == "devicemgmt" or self._found().find(service) is not None
+        return service == "devicemgmt" or self.find(service) is not None
+
+    def find(self, service: str) -> Endpoint | None:
+        """Where a service is; None when the device has it not. Raises DeviceError when it cannot be asked."""
+        return self._found().find(service)
 
     def ask(
         self,
@@ -75,12 +91,20 @@ class Surface:
         *parts: etree._Element,
         optional: bool = False,
         may_be_empty: bool = False,
+        at: str = "",
+        once: bool = False,
     ) -> etree._Element:
-        """The answer's body element. Raises DeviceError: NOT_SUPPORTED, BAD_VALUE, READ_ONLY and the rest."""
-        endpoint = self._endpoint(service, operation)
+        """The answer's body element. Raises DeviceError: NOT_SUPPORTED, BAD_VALUE, READ_ONLY and the rest.
+
+        ``at``: another service that has the operation too (DeviceIO those of relays). ``once``: never sent
+        again over a dropped connection, for it may have been carried out.
+        """
+        endpoint = self._endpoint(at or service, operation)
         content = element(NAMESPACES[service], operation, *parts)
-        action = f"{NAMESPACES[service]}/{operation}"
-        question = plain_question(operation, endpoint, content, action=action, optional=optional)
+        action = f"{_ACTIONS.get(at or service, NAMESPACES[service])}/{operation}"
+        question = plain_question(
+            operation, endpoint, content, action=action, optional=optional, repeatable=not once
+        )
         opened = self.session.faulty(question)
         if opened.fault is not None:
             raise self._refused(operation, opened.fault)

@@ -196,3 +196,33 @@ def test_discover_shows_who_answers_and_what_the_ledger_calls_it(run: Run, count
     status, _, err = run("discover", "10.0.0.0/8", "nonsense")
     assert status == 2
     assert "/22" in err and "nonsense" in err
+
+
+def test_a_relay_is_switched_only_when_confirmed(run: Run, county: RunningCounty) -> None:
+    assert "RelayOutput_1" in run("relays", "cam")[1]
+    assert "DigitalInput_1" in run("inputs", "cam", "--state")[1]
+    status, out, _ = run("relays", "cam", "--on", "RelayOutput_1")
+    assert status == 3
+    assert "开闸" in out
+    assert not county.device("cam").relays["RelayOutput_1"].active
+    status, out, _ = run("relays", "cam", "--on", "RelayOutput_1", "--yes")
+    assert status == 0
+    assert "已证实" in out
+    assert county.device("cam").relays["RelayOutput_1"].active
+    told = json.loads(run("relays", "cam", "--off", "1", "--yes", "--json")[1])
+    assert told["relay"] == {
+        "token": "RelayOutput_1",
+        "active": False,
+        "proof": "told",
+        "returns_s": None,
+    }
+    assert run("relays", "police", "--on", "1", "--yes")[0] == 1
+
+
+def test_a_dangerous_setting_is_told_and_asked_back(run: Run, county: RunningCounty) -> None:
+    status, out, _ = run("set", "cam", "network", "http.enabled=false")
+    assert status == 3
+    assert "再也连不上" in out
+    assert county.device("cam").counters["op_SetNetworkProtocols"] == 0
+    assert run("set", "cam", "io", "relay.1.idle=closed", "--yes")[0] == 0
+    assert county.device("cam").relays["RelayOutput_1"].idle == "closed"
