@@ -39,6 +39,7 @@ class Station:
         self.announcer = announcer
         self.streams = streams
         self.sip = sip
+        self.reboot_s = REBOOT_S
         self._rebooting_until = 0.0
         self._changing = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -67,8 +68,9 @@ class Station:
         """Wait until the ports are as the last change of faults wants them."""
         await self._settle()
 
-    async def reboot(self, seconds: float = REBOOT_S) -> None:
+    async def reboot(self, seconds: float | None = None) -> None:
         """Go down now and come back after `seconds`, without pull points and account locks."""
+        seconds = self.reboot_s if seconds is None else seconds
         begin = time.time()
         self.device.ledger.add("reboot", begin=begin, end=begin + seconds)
         self.device.counters["reboots"] += 1

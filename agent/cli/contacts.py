@@ -1,7 +1,7 @@
 """Commands ``relays`` and ``inputs``: contacts shown, a relay switched.
 
-Law: what hangs on a relay is not known (a gate, a siren), so switching one asks back; what is known afterwards
-is said, never more.
+Law: what hangs on a relay is not known (a gate, a siren), so switching one asks back; what is known
+afterwards is said, never more.
 """
 
 from __future__ import annotations

@@ -99,6 +99,7 @@ class Personality:
     lock_out: LockOut = field(default_factory=LockOut)
     envelope_prefix: str = "SOAP-ENV"
     not_supported: NotSupported = NotSupported.ACTION
+    not_supported_text: str = ""  # instead: Receiver/Action with this text, which says nothing clear
     fault_status: int | None = None  # None: 400 for Sender, 500 for Receiver, as SOAP 1.2 says
     has_get_services: bool = True
     claims_pull_points: bool = True  # WSPullPointSupport; pull points work either way
@@ -119,6 +120,7 @@ class Personality:
     max_presets: int = 255
     system_uris: bool = True  # GetSystemUris, StartSystemRestore
     http_upgrade: bool = True  # StartFirmwareUpgrade
+    claims_http_upgrade: bool | None = None  # HttpFirmwareUpgrade; None: the truth
     mtom: bool = False  # the deprecated operations with attachments
     mtom_boundary: str = "MIMEBoundary-a1"
     relays: tuple[str, ...] = ()

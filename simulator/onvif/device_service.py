@@ -153,11 +153,17 @@ def get_service_capabilities(device: Device, _request: SoapRequest) -> Xml:
                 DiscoveryResolve=True,
                 DiscoveryBye=True,
                 FirmwareUpgrade=device.personality.mtom,
-                HttpFirmwareUpgrade=device.personality.http_upgrade,
+                HttpFirmwareUpgrade=_claimed(
+                    device.personality.claims_http_upgrade, device.personality.http_upgrade
+                ),
                 HttpSystemBackup=device.personality.system_uris,
             ),
         ),
     )
+
+
+def _claimed(claim: bool | None, truth: bool) -> bool:
+    return truth if claim is None else claim
 
 
 def get_capabilities(device: Device, request: SoapRequest) -> Xml:

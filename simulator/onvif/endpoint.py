@@ -165,7 +165,8 @@ class Endpoint:
                 raise events.ConnectionDropped
             answer = self._operation(soap)(self._device, soap)
             content = await answer if inspect.isawaitable(answer) else answer
-            if is_write and faults.drop_after_write:
+            dropped = faults.drop_after_write or (faults.drop_after_upload and bool(self._device.received))
+            if is_write and dropped:
                 raise events.ConnectionDropped
         except maintenance.NotHere:
             return self._not_here(soap)
@@ -276,6 +277,8 @@ class Endpoint:
         if refusal is not None:
             return self._unauthorized(refusal)
         taken = maintenance.UPLOADS[request.path](self._device, payload)
+        if self._device.faults.drop_after_upload and request.transport is not None:
+            request.transport.abort()
         return web.Response(status=200 if taken else 415)
 
     def _unauthorized(self, refusal: Refusal) -> web.Response:
@@ -319,6 +322,8 @@ class Endpoint:
 def _not_supported(device: Device, soap: SoapRequest) -> Xml:
     """The answer to an operation the device does not know, in its make's shape."""
     device.counters["not_supported"] += 1
+    if device.personality.not_supported_text:
+        raise SoapFault("Receiver", "ter:Action", reason=device.personality.not_supported_text)
     match device.personality.not_supported:
         case NotSupported.EMPTY_ANSWER:
             return node(f"x:{soap.operation}Response", {"xmlns:x": soap.namespace})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -29,7 +30,10 @@ def camera(
     device_class: DeviceClass = DeviceClass.SMART_CAMERA, **more: object
 ) -> Iterator[tuple[RunningCounty, Upkeep]]:
     with running(entry("cam", **more)) as county:
-        yield county, (upkeep := opened(county, device_class))
+        county.station().reboot_s = 0.3
+        upkeep = opened(county, device_class)
+        upkeep.power._pause = lambda _seconds: time.sleep(0.05)
+        yield county, upkeep
         upkeep.close()
 
 
