@@ -15,7 +15,7 @@ from agent.devices.upkeep import Upkeep
 from agent.devices.upkeep.accounts import User, new_password
 from agent.devices.upkeep.files import Firmware
 from agent.errors import DeviceError, DeviceTrouble
-from agent.model import Identity, Secret
+from agent.model import Identity
 from protocol.words import DeviceClass
 from simulator.device import images
 from tests.agent.devices.builders import QUICK, a_device
@@ -198,41 +198,6 @@ def test_presets_are_stored_reached_and_forgotten() -> None:
 def test_a_fixed_camera_has_no_presets() -> None:
     with camera() as (_county, upkeep), refused(DeviceTrouble.NOT_SUPPORTED):
         upkeep.head.presets()
-
-
-WRITES: dict[str, Callable[[Upkeep, Path], object]] = {
-    "add_own": lambda upkeep, _: upkeep.accounts.add_own(),
-    "remove_own": lambda upkeep, _: upkeep.accounts.remove_own(),
-    "set_password": lambda upkeep, _: upkeep.accounts.set_password("admin", Secret("x" * 16)),
-    "reboot": lambda upkeep, _: upkeep.power.reboot(),
-    "factory_default": lambda upkeep, _: upkeep.power.factory_default(serial="1"),
-    "restore": lambda upkeep, file: upkeep.files.restore(file, of=IDENTITY, force=True),
-    "upgrade": lambda upkeep, file: upkeep.files.upgrade(Firmware(file, "0" * 64, "m", "v")),
-    "go_to": lambda upkeep, _: upkeep.head.go_to("1"),
-    "go_home": lambda upkeep, _: upkeep.head.go_home(),
-    "store": lambda upkeep, _: upkeep.head.store("x"),
-    "forget": lambda upkeep, _: upkeep.head.forget("1"),
-    "stop": lambda upkeep, _: upkeep.head.stop(),
-}
-READS = {"all", "system_log", "backup", "presets", "bearing", "back_again"}
-
-
-def test_every_public_call_is_known_to_read_or_to_write() -> None:
-    with camera() as (_county, upkeep):
-        rooms = (upkeep.accounts, upkeep.power, upkeep.files, upkeep.head)
-        public = {name for room in rooms for name in dir(room) if not name.startswith("_")}
-    assert public == READS | WRITES.keys()
-
-
-@pytest.mark.parametrize("write", WRITES)
-def test_an_integrated_device_is_sent_no_write_whatever_is_called(write: str, tmp_path: Path) -> None:
-    file = tmp_path / "file"
-    file.write_bytes(b"x")
-    with camera(DeviceClass.INTEGRATED, kind="ptz_dome") as (county, upkeep):
-        with refused(DeviceTrouble.READ_ONLY):
-            WRITES[write](upkeep, file)
-        sent = {name.removeprefix("op_") for name in county.device().counters if name.startswith("op_")}
-        assert all(name.startswith("Get") for name in sent), sent
 
 
 def image(folder: Path, model: str, version: str, *, padding_bytes: int = 0) -> Firmware:
