@@ -6,8 +6,9 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from agent.cli import contacts, looking, search, settings, upkeep
+from agent.cli import accounts, contacts, looking, search, settings, upkeep
 from agent.cli.desk import Desk, opened
+from agent.devices.upkeep.accounts import LEVELS
 from agent.errors import DeviceError
 from protocol.words import DeviceClass
 
@@ -60,7 +61,6 @@ def _settings(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 def _upkeep(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     for name, carry, words in (
         ("log", upkeep.system_log, "the device's own log / 设备日志"),
-        ("users", upkeep.users, "accounts on the device / 设备上的用户"),
         ("sync-clock", upkeep.sync_clock, "set its clock to the box's / 校时"),
         ("retry", upkeep.retry, "try a refused password once more / 重试口令"),
     ):
@@ -74,9 +74,15 @@ def _upkeep(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     inputs.add_argument("device", help=_DEVICE)
     for listed in (relays, inputs):
         listed.add_argument("--state", action="store_true", help="ask its events too / 同时查询状态")
-    presets = _command(kinds, "presets", upkeep.presets, "presets of a dome / 预置位")
+    presets = _dangerous(kinds, "presets", upkeep.presets, "presets and home of a dome / 预置位与守望位")
     presets.add_argument("device", help=_DEVICE)
-    presets.add_argument("--go", metavar="TOKEN", help="turn to this one / 转到")
+    turn = presets.add_mutually_exclusive_group()
+    turn.add_argument("--go", metavar="TOKEN", help="turn to this one / 转到")
+    turn.add_argument("--home", action="store_true", help="turn home / 转到守望位")
+    turn.add_argument("--set-home", action="store_true", help="make this view home / 设为守望位")
+    turn.add_argument("--store", metavar="NAME", help="remember this view / 存为预置位")
+    turn.add_argument("--forget", metavar="TOKEN", help="take one away / 删除")
+    _users(kinds)
     reboot = _dangerous(kinds, "reboot", upkeep.reboot, "restart and wait / 重启并等待恢复")
     reboot.add_argument("device", help=_DEVICE)
     backup = _command(kinds, "backup", upkeep.backup, "its configuration into a file / 备份配置")
@@ -96,6 +102,19 @@ def _upkeep(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     factory.add_argument("device", help=_DEVICE)
     factory.add_argument("--serial", required=True, help="its serial number, to confirm / 输入序列号确认")
     factory.add_argument("--hard", action="store_true", help="network and accounts too / 连同网络和用户")
+
+
+def _users(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    users = _dangerous(kinds, "users", accounts.users, "accounts on the device / 设备上的用户")
+    users.add_argument("device", help=_DEVICE)
+    which = users.add_mutually_exclusive_group()
+    which.add_argument("--add", metavar="NAME", help="make one, never an administrator / 新建")
+    which.add_argument("--change", metavar="NAME", help="give it --level / 改级别")
+    which.add_argument("--remove", metavar="NAME", help="take it away / 删除")
+    users.add_argument("--level", choices=LEVELS, help="default Operator / 级别")
+    secret = users.add_mutually_exclusive_group()
+    secret.add_argument("--new-password-file", type=Path, metavar="FILE", help="its password / 新用户口令")
+    secret.add_argument("--generate", type=Path, metavar="FILE", help="made and written there / 生成并写入")
 
 
 def _dangerous(

@@ -16,6 +16,7 @@ from pathlib import Path
 from agent.cli.asking import confirmed
 from agent.cli.desk import Desk
 from agent.devices.upkeep.files import Firmware, sha256_of
+from agent.devices.upkeep.head import Head
 from agent.errors import ConfigError
 from agent.model import Device, Identity
 from runtime.files import write_atomic
@@ -114,30 +115,33 @@ def factory_default(desk: Desk, options: argparse.Namespace) -> int:
     return EXIT_OK
 
 
-def users(desk: Desk, options: argparse.Namespace) -> int:
-    """The accounts on a device."""
-    device = desk.device(options.device)
-    with contextlib.closing(desk.room.upkeep(device)) as upkeep:
-        found = upkeep.accounts.all()
-    desk.paper.document({"device": device.id, "users": [asdict(user) for user in found]})
-    if not desk.paper.as_json:
-        rows = [(user.name, user.level) for user in found]
-        desk.paper.table(("用户 user", "级别 level"), rows, empty="没有用户 / no users")
-    return EXIT_OK
-
-
 def presets(desk: Desk, options: argparse.Namespace) -> int:
-    """The presets of a dome; with ``--go`` turn to one."""
+    """The presets of a dome, after it turned or the one meant was stored or forgotten."""
     device = desk.device(options.device)
+    what = f"删除 {device.id} 的预置位 {options.forget} / forget it"
+    if options.forget and not confirmed(desk, options, what):
+        return EXIT_REFUSED
     with contextlib.closing(desk.room.upkeep(device)) as upkeep:
-        if options.go:
-            upkeep.head.go_to(options.go)
+        _turned(upkeep.head, options)
         found = upkeep.head.presets()
     desk.paper.document({"device": device.id, "presets": [asdict(preset) for preset in found]})
     if not desk.paper.as_json:
         rows = [(preset.token, preset.name) for preset in found]
         desk.paper.table(("预置位 preset", "名称 name"), rows, empty="没有预置位 / no presets")
     return EXIT_OK
+
+
+def _turned(head: Head, options: argparse.Namespace) -> None:
+    if options.go:
+        head.go_to(options.go)
+    elif options.home:
+        head.go_home()
+    elif options.set_home:
+        head.set_home()
+    elif options.store:
+        head.store(options.store)
+    elif options.forget:
+        head.forget(options.forget)
 
 
 def sync_clock(desk: Desk, options: argparse.Namespace) -> int:

@@ -226,3 +226,50 @@ def test_a_dangerous_setting_is_told_and_asked_back(run: Run, county: RunningCou
     assert county.device("cam").counters["op_SetNetworkProtocols"] == 0
     assert run("set", "cam", "io", "relay.1.idle=closed", "--yes")[0] == 0
     assert county.device("cam").relays["RelayOutput_1"].idle == "closed"
+
+
+def test_an_account_is_made_given_a_level_and_taken_away(
+    run: Run, county: RunningCounty, tmp_path: Path
+) -> None:
+    file = tmp_path / "outpost.password"
+    status, out, err = run("users", "cam", "--add", "outpost", "--generate", str(file))
+    assert status == 0
+    password = file.read_text().strip()
+    assert len(password) == 16
+    assert password not in out + err
+    assert file.stat().st_mode & 0o777 == 0o600
+    made = county.device("cam").users.all()[1]
+    assert (made.username, made.password, made.level) == ("outpost", password, "Operator")
+    told = json.loads(run("users", "cam", "--change", "outpost", "--level", "User", "--json")[1])
+    assert told["users"][1] == {"name": "outpost", "level": "User"}
+    assert county.device("cam").users.all()[1].password == password
+    assert run("users", "cam", "--remove", "outpost")[0] == 3
+    assert run("users", "cam", "--remove", "outpost", "--yes")[0] == 0
+    assert len(county.device("cam").users.all()) == 1
+
+
+def test_a_password_file_is_never_written_over_and_goes_with_a_refusal(
+    run: Run, county: RunningCounty, tmp_path: Path
+) -> None:
+    file = tmp_path / "kept"
+    file.write_text("mine")
+    assert run("users", "cam", "--add", "outpost", "--generate", str(file))[0] == 2
+    assert file.read_text() == "mine"
+    fresh = tmp_path / "fresh"
+    assert run("users", "cam", "--add", "admin", "--generate", str(fresh))[0] == 1
+    assert not fresh.exists()
+    file.write_text("longer-than-sixteen-characters")
+    assert run("users", "cam", "--add", "outpost", "--new-password-file", str(file))[0] == 2
+    assert run("users", "cam", "--add", "outpost")[0] == 2
+    assert county.device("cam").counters["op_CreateUsers"] == 0
+
+
+def test_a_view_is_stored_made_home_and_forgotten(run: Run, county: RunningCounty) -> None:
+    assert "well" in run("presets", "cam", "--store", "well")[1]
+    assert run("presets", "cam", "--set-home")[0] == 0
+    assert run("presets", "cam", "--home")[0] == 0
+    assert run("presets", "cam", "--forget", "4")[0] == 3
+    assert "well" not in run("presets", "cam", "--forget", "4", "--yes")[1]
+    head = county.device("cam").head
+    assert head is not None
+    assert "4" not in head.presets

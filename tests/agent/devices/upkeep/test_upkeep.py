@@ -15,7 +15,7 @@ from agent.devices.upkeep import Upkeep
 from agent.devices.upkeep.accounts import User, new_password
 from agent.devices.upkeep.files import Firmware
 from agent.errors import DeviceError, DeviceTrouble
-from agent.model import Identity
+from agent.model import Identity, Secret
 from protocol.words import DeviceClass
 from simulator.device import images
 from tests.agent.devices.builders import QUICK, a_device
@@ -31,10 +31,9 @@ def camera(
 ) -> Iterator[tuple[RunningCounty, Upkeep]]:
     with running(entry("cam", **more)) as county:
         county.station().reboot_s = 0.3
-        upkeep = opened(county, device_class)
-        upkeep.power._pause = lambda _seconds: time.sleep(0.05)
-        yield county, upkeep
-        upkeep.close()
+        with contextlib.closing(opened(county, device_class)) as upkeep:
+            upkeep.power._pause = lambda _seconds: time.sleep(0.05)
+            yield county, upkeep
 
 
 def opened(county: RunningCounty, device_class: DeviceClass = DeviceClass.SMART_CAMERA) -> Upkeep:
@@ -69,6 +68,34 @@ def test_an_account_of_somebody_else_is_never_deleted() -> None:
         with refused(DeviceTrouble.BAD_VALUE):
             upkeep.accounts.remove_own(name="guard")
         assert len(county.device().users.all()) == 2
+
+
+def test_an_account_below_administrator_is_given_another_level_and_keeps_its_password() -> None:
+    with camera() as (county, upkeep):
+        secret = upkeep.accounts.add_own(level="User")
+        assert upkeep.accounts.set_level("outpost", "Operator") == User("outpost", "Operator")
+        assert county.device().users.all()[1].password == secret.reveal
+        county.call(lambda: county.device().users.create("chief", "abcdefgh", "Administrator"))
+        for name, level in (
+            ("admin", "User"),
+            ("chief", "User"),
+            ("nobody", "User"),
+            ("outpost", "Boss"),
+        ):
+            with refused(DeviceTrouble.BAD_VALUE):
+                upkeep.accounts.set_level(name, level)
+        with refused(DeviceTrouble.BAD_VALUE):
+            upkeep.accounts.add_own(name="boss", level="Administrator")
+        with refused(DeviceTrouble.BAD_VALUE):
+            upkeep.accounts.add_own(name="other", password=Secret("x" * 17))
+        assert [one.level for one in county.device().users.all()] == [
+            "Administrator",
+            "Operator",
+            "Administrator",
+        ]
+        county.switch(lying_set=True)
+        with refused(DeviceTrouble.NOT_KEPT):
+            upkeep.accounts.set_level("outpost", "User")
 
 
 def test_an_account_that_was_not_kept_is_no_success() -> None:
@@ -193,6 +220,17 @@ def test_presets_are_stored_reached_and_forgotten() -> None:
         assert -1 <= upkeep.head.bearing().pan <= 1
         with refused(DeviceTrouble.BAD_VALUE):
             upkeep.head.go_to("99")
+
+
+def test_the_present_view_becomes_home() -> None:
+    with camera(kind="ptz_dome") as (county, upkeep):
+        head = county.device().head
+        assert head is not None
+        county.call(lambda: head.go(head.presets["2"][1]))
+        upkeep.head.stop()
+        upkeep.head.set_home()
+        assert head.home != head.presets["1"][1]
+        upkeep.head.go_home()
 
 
 def test_a_fixed_camera_has_no_presets() -> None:
