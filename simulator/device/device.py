@@ -75,6 +75,7 @@ class Device:
         self.time_mode = "Manual"
         self.time_zone = self.personality.time_zone
         self.ntp_servers: tuple[str, ...] = ()
+        self.ntp_from_dhcp = False
         self.hostname = name
         self.protocols = factory_protocols(http_port or 80)
         self.relays = contacts.relays(self.personality.relays)

@@ -55,8 +55,10 @@ def set_system_date_and_time(device: Device, request: SoapRequest) -> Xml:
     """Manual sets the clock to UTCDateTime; NTP makes it right when a server is known (ONVIF Core 8.3)."""
     mode = request.require("DateTimeType")
     zone = request.text("TimeZone", "TZ")
+    if device.faults.lying_set:
+        return node("tds:SetSystemDateAndTimeResponse")
     if mode == "NTP":
-        if not device.ntp_servers:
+        if not device.ntp_servers and not device.ntp_from_dhcp:
             raise SoapFault(
                 "Sender", "ter:InvalidArgVal", "ter:NtpServerUndefined", reason="No NTP server is defined"
             )
@@ -294,7 +296,7 @@ def get_ntp(device: Device, _request: SoapRequest) -> Xml:
         "tds:GetNTPResponse",
         node(
             "tds:NTPInformation",
-            node("tt:FromDHCP", False),
+            node("tt:FromDHCP", device.ntp_from_dhcp),
             *(
                 node("tt:NTPManual", node("tt:Type", "IPv4"), node("tt:IPv4Address", server))
                 if _is_ipv4(server)
@@ -318,7 +320,9 @@ def set_ntp(device: Device, request: SoapRequest) -> Xml:
             for child in entry
             if isinstance(child.tag, str) and child.tag.endswith(("}IPv4Address", "}DNSname"))
         ]
-    device.ntp_servers = tuple(servers)
+    if not device.faults.lying_set:
+        device.ntp_servers = tuple(servers)
+        device.ntp_from_dhcp = request.text("FromDHCP") in ("true", "1")
     return node("tds:SetNTPResponse")
 
 

@@ -127,7 +127,9 @@ class Head:
         if not surface.has("ptz"):
             raise surface.error(DeviceTrouble.NOT_SUPPORTED, sentences.not_supported(surface.where, "PTZ"))
         if self._profile is None:
-            profiles = tokens(surface.ask("media", "GetProfiles"))
+            answer = surface.ask("media", "GetProfiles")
+            moving = tokens(one for one in answer if child(one, "PTZConfiguration") is not None)
+            profiles = moving or tokens(answer)
             if not profiles:
                 raise surface.error(DeviceTrouble.NOT_SUPPORTED, sentences.no_profiles(surface.where))
             self._profile = profiles[0]

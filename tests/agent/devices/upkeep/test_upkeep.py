@@ -30,7 +30,7 @@ def camera(
     device_class: DeviceClass = DeviceClass.SMART_CAMERA, **more: object
 ) -> Iterator[tuple[RunningCounty, Upkeep]]:
     with running(entry("cam", **more)) as county:
-        county.station().reboot_s = 0.3
+        county.station().reboot_s = 0.8
         with contextlib.closing(opened(county, device_class)) as upkeep:
             upkeep.power._pause = lambda _seconds: time.sleep(0.05)
             yield county, upkeep

@@ -39,7 +39,7 @@ def camera(
     device_class: DeviceClass = DeviceClass.SMART_CAMERA, **more: object
 ) -> Iterator[tuple[RunningCounty, Upkeep]]:
     with running(entry("cam", **more)) as county:
-        device, county.station().reboot_s = county.device(), 0.3
+        device, county.station().reboot_s = county.device(), 0.8
         row = a_device(device.ip, device.http_port, password=PASSWORD, device_class=device_class)
         with contextlib.closing(OnvifRoom(limits=QUICK).upkeep(row)) as upkeep:
             upkeep.power._pause = lambda _seconds: time.sleep(0.05)
