@@ -71,9 +71,13 @@ class IoAspect(SettingsAspect):
     """The service that told the relays."""
 
     def _look(self) -> dict[str, Value]:
-        surface = self._surface
-        self._over, self._relays = read_relays(surface)
-        self._inputs = read_inputs(surface)
+        self._inputs = read_inputs(self._surface)
+        try:
+            self._over, self._relays = read_relays(self._surface)
+        except DeviceError as error:
+            if error.kind is not DeviceTrouble.NOT_SUPPORTED or not self._inputs:
+                raise
+            self._over, self._relays = "", ()
         found: dict[str, Value] = {}
         for contact in self._relays:
             found |= places.read(contact.node, RELAY, prefix=f"{contact.role}.")

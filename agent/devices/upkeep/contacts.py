@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from agent.devices import sentences
+from agent.devices.redact import quoted
 from agent.devices.settings.io import INPUT, RELAY, Contact, read_inputs, read_relays
 from agent.devices.settings.places import read
 from agent.devices.settings.surface import Surface, named
@@ -28,7 +29,10 @@ _TOLD_WITHIN_S = 3.0
 
 @dataclass(frozen=True, slots=True)
 class ContactSeen:
-    """One relay or input: how it is set up, and whether it is active where the device tells."""
+    """One relay or input: how it is set up, and whether it is active where the device tells.
+
+    ``token`` is for people: one line, at most 64 characters. ``role`` (``relay.1``) always names it.
+    """
 
     token: str
     role: str
@@ -67,7 +71,8 @@ class Contacts:
             _, contacts = read_relays(self._surface)
             states = self._states(triggers.RELAY) if with_state and contacts else {}
         return tuple(
-            ContactSeen(one.token, one.role, read(one.node, RELAY), states.get(one.token)) for one in contacts
+            ContactSeen(_shown(one), one.role, read(one.node, RELAY), states.get(one.token))
+            for one in contacts
         )
 
     def inputs(self, *, with_state: bool = False) -> tuple[ContactSeen, ...]:
@@ -76,7 +81,8 @@ class Contacts:
             contacts = read_inputs(self._surface)
             states = self._states(triggers.DIGITAL_INPUT) if with_state and contacts else {}
         return tuple(
-            ContactSeen(one.token, one.role, read(one.node, INPUT), states.get(one.token)) for one in contacts
+            ContactSeen(_shown(one), one.role, read(one.node, INPUT), states.get(one.token))
+            for one in contacts
         )
 
     def switch(self, token: str, *, active: bool) -> Switching:
@@ -103,7 +109,7 @@ class Contacts:
                     at="deviceio" if over == "deviceio" else "",
                     once=True,
                 )
-                log.info("device=%s relay=%s %s", surface.device.id, meant.token, state)
+                log.info("device=%s relay=%s %s", surface.device.id, _shown(meant), state)
                 after = (
                     told.becomes(meant.token, active, seconds=_TOLD_WITHIN_S)
                     if before is not active
@@ -114,13 +120,13 @@ class Contacts:
     def _outcome(self, contact: Contact, active: bool, told: bool | None) -> Switching:
         """``told``: the state the device tells afterwards, None when it tells none."""
         if told is not None and told is not active:
-            detail = contact_sentences.not_switched(self._surface.where, contact.token, active)
+            detail = contact_sentences.not_switched(self._surface.where, _shown(contact), active)
             raise self._surface.error(DeviceTrouble.NOT_KEPT, detail)
         settings = read(contact.node, RELAY)
         delay = settings.get("delay_s")
         falls_back = active and settings.get("mode") == "Monostable" and isinstance(delay, int | float)
         return Switching(
-            contact.token,
+            _shown(contact),
             active,
             Proof.ACCEPTED if told is None else Proof.TOLD,
             float(delay) if falls_back and isinstance(delay, int | float) else None,
@@ -139,3 +145,8 @@ class Contacts:
     def _states(self, topic: str) -> Mapping[str, bool]:
         with triggers.told_by(self._surface, topic) as told:
             return told.states(seconds=_TOLD_WITHIN_S)
+
+
+def _shown(contact: Contact) -> str:
+    """A token as people are shown it."""
+    return quoted(contact.token, longest=64)

@@ -166,7 +166,7 @@ def _told(answer: etree._Element | None, topic: str) -> list[tuple[str, bool]]:
         token = next(filter(None, (_item(inner, "Source", name) for name in _TOKENS[topic])), "")
         state = _STATES.get(_item(inner, "Data", "LogicalState").lower())
         if token and state is not None:
-            found.append((token[:64], state))
+            found.append((token, state))
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -91,6 +92,12 @@ def test_a_set_that_lies_is_found_out() -> None:
         for name, value in (("relay.1.delay_s", 30), ("input.1.idle", "closed")):
             with refused(DeviceTrouble.NOT_KEPT):
                 settings["io"].write({name: value})
+
+
+def test_inputs_are_there_where_relays_are_not() -> None:
+    with camera() as (county, settings):
+        county.device().personality = replace(county.device().personality, has_relays=False)
+        assert settings["io"].read() == {"input.1.idle": "open"}
 
 
 def test_a_make_without_relays_says_so() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import email
 import hashlib
 import socket
 import threading
@@ -162,6 +163,20 @@ def test_what_is_wrapped_is_taken_apart_whole(file: bytes, envelope: bytes) -> N
     wrapping = attachments.wrapped(envelope, action="http://www.onvif.org/ver10/device/wsdl/X")
     body = wrapping.before + file + wrapping.after
     assert simulated.taken_apart(body, wrapping.content_type) == (envelope, file)
+
+
+def test_mail_software_reads_the_body_as_two_parts() -> None:
+    wrapping = attachments.wrapped(b"<e/>", action="a:b")
+    head = f"MIME-Version: 1.0\r\nContent-Type: {wrapping.content_type}\r\n\r\n".encode()
+    message = email.message_from_bytes(head + wrapping.before + b"\x00\xff--\r\n" + wrapping.after)
+    envelope, file = (part for part in message.walk() if not part.is_multipart())
+    assert envelope.get_content_type() == "application/xop+xml"
+    assert envelope.get_param("type") == 'application/soap+xml; action="a:b"'
+    assert (envelope["Content-ID"], message.get_param("start")) == (
+        "<envelope@outpost>",
+        "<envelope@outpost>",
+    )
+    assert file.get_payload(decode=True) == b"\x00\xff--\r\n"
 
 
 def test_the_body_names_the_file_as_xop_does() -> None:
