@@ -31,7 +31,16 @@ from agent.model import Device
 _CLOCK_MOVED_S = 2.0
 """A token refused after the clock moved by more is sent again with the new time: devices forgive 5 s."""
 _NONCE_TRUSTED_S = 10.0
-_WRITES_NOTHING = ("Get", "CreatePullPointSubscription", "PullMessages", "Renew", "Unsubscribe", "SetSync")
+_WRITES_NOTHING = frozenset(
+    {
+        "CreatePullPointSubscription",
+        "PullMessages",
+        "Renew",
+        "Unsubscribe",
+        "SetSynchronizationPoint",
+    }
+)
+"""What does not begin with Get and changes nothing on a device but our own subscription."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -467,7 +476,9 @@ class Session:
         raise self.error(DeviceTrouble.BAD_ANSWER, sentences.broken(self.where, why))
 
     def _require_allowed(self, operation: str) -> None:
-        if self.device.device_class.writable or operation.startswith(_WRITES_NOTHING):
+        if self.device.device_class.writable:
+            return
+        if operation.startswith("Get") or operation in _WRITES_NOTHING:
             return
         raise self.error(DeviceTrouble.READ_ONLY, sentences.read_only(self.where, operation))
 

@@ -30,6 +30,7 @@ def logging_left_as_it_was() -> Iterator[None]:
 @pytest.fixture
 def county() -> Iterator[RunningCounty]:
     with running(entry("cam", kind="ptz_dome"), entry("police")) as started:
+        started.station("cam").reboot_s = 0.8
         yield started
 
 

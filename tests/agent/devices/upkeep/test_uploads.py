@@ -82,6 +82,8 @@ def test_what_backup_wrote_is_put_back(tmp_path: Path, auth: str) -> None:
         upkeep.files.restore(file, of=Identity(vendor="", model="", serial=""), force=True)
         assert county.device().hostname == "cam"
         assert county.device().counters["op_RestoreSystem"] == 1
+        assert upkeep.accounts.all()  # it has been away and is back
+        assert county.device().counters["reboots"] == 1
 
 
 def test_a_bad_image_is_refused_and_the_device_stays_as_it_was(tmp_path: Path) -> None:
