@@ -32,8 +32,7 @@ _NOT_TOLD = (DeviceTrouble.NOT_SUPPORTED, DeviceTrouble.BAD_VALUE, DeviceTrouble
 
 def _delay_at(name: str, *path: str) -> Place:
     def get(root: etree._Element) -> Value | None:
-        seconds = seconds_of(child_text(root, *path))
-        return None if seconds is None else int(seconds) if seconds == int(seconds) else seconds
+        return seconds_of(child_text(root, *path))
 
     def put(root: etree._Element, value: Value) -> None:
         node = child(root, *path)

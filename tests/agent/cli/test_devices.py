@@ -265,6 +265,17 @@ def test_a_password_file_is_never_written_over_and_goes_with_a_refusal(
     assert county.device("cam").counters["op_CreateUsers"] == 0
 
 
+@pytest.mark.parametrize(("again", "status"), [("abcdefgh-1", 0), ("abcdefgh-2", 2)])
+def test_a_password_at_a_terminal_is_asked_for_twice(
+    run: Run, county: RunningCounty, monkeypatch: pytest.MonkeyPatch, again: str, status: int
+) -> None:
+    said = iter(["abcdefgh-1", again])
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("getpass.getpass", lambda _prompt: next(said))
+    assert run("users", "cam", "--add", "guard", "--level", "User")[0] == status
+    assert len(county.device("cam").users.all()) == (2 if status == 0 else 1)
+
+
 def test_a_view_is_stored_made_home_and_forgotten(run: Run, county: RunningCounty) -> None:
     assert "well" in run("presets", "cam", "--store", "well")[1]
     assert run("presets", "cam", "--set-home")[0] == 0

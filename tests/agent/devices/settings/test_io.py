@@ -7,11 +7,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as some
 
 from agent.devices import OnvifRoom
 from agent.devices.settings import DeviceSettings
+from agent.devices.settings.io import _options
+from agent.devices.soap import element
 from agent.errors import DeviceError, DeviceTrouble
-from agent.management import Value
+from agent.management import Allowed, Value
 from protocol.words import DeviceClass
 from tests.agent.devices.builders import QUICK, a_device
 from tests.support.recorded import onvif_data, recorded_devices, served
@@ -84,6 +88,24 @@ def test_a_delay_alone_needs_no_confirmation() -> None:
         assert not settings["io"].write({"relay.1.delay_s": 0.5}).dangers
         with refused(DeviceTrouble.BAD_VALUE, "0.5..120"):
             settings["io"].write({"relay.1.delay_s": 500})
+
+
+@pytest.mark.parametrize("delay_s", [float("nan"), float("inf"), -1.0])
+def test_a_delay_that_is_no_number_of_seconds_is_refused(delay_s: float) -> None:
+    with camera() as (county, settings):
+        with refused(DeviceTrouble.BAD_VALUE):
+            settings["io"].write({"relay.1.delay_s": delay_s})
+        assert county.device().counters["op_SetRelayOutputSettings"] == 0
+
+
+@given(words=some.lists(some.text(max_size=12), max_size=5), discrete=some.sampled_from(["true", "", "x"]))
+def test_options_of_junk_are_no_options(words: list[str], discrete: str) -> None:
+    node = element("urn:x", "RelayOutputOptions", element("urn:x", "Discrete", text=discrete))
+    with contextlib.suppress(ValueError):  # what XML cannot hold never came
+        node.append(element("urn:x", "DelayTimes", text=" ".join(words)))
+    told = _options(node).get("delay_s", Allowed(low=0.0, high=0.0))
+    bounds = [float(str(each)) for each in told.values] or [told.low or 0.0, told.high or 0.0]
+    assert all(0.0 <= each <= 1e15 for each in bounds)
 
 
 def test_a_set_that_lies_is_found_out() -> None:
