@@ -275,7 +275,7 @@ class Session:
         challenge = digest_challenge(reply.challenges)
         if challenge is not None:
             self._take(challenge)
-        if self.account.mode is None:
+        if self.account.mode is None or self._challenge is None:
             self.account.mode = Mode.TOKEN if challenge is None else Mode.DIGEST
         return self.account.mode
 

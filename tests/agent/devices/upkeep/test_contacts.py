@@ -84,7 +84,10 @@ def test_a_monostable_relay_falls_back_and_that_is_told() -> None:
 
 def test_an_order_is_never_repeated_over_a_dropped_connection() -> None:
     with camera("hik-like") as (county, upkeep):
-        county.switch(drop_after_write=True)
+        # Without a free slot the order goes over the connection that is already open.
+        county.switch(two_slots=True, drop_after_write=True)
+        for _ in range(2):
+            county.call(lambda: county.device().events.open(lasts_s=60, slots=2, wanted=None))
         with refused(DeviceTrouble.BAD_ANSWER):
             upkeep.contacts.switch("AlarmOut_0", active=True)
         assert county.device().counters["op_SetRelayOutputState"] == 1

@@ -11,6 +11,7 @@ import time
 import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -18,12 +19,16 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from agent.devices import Limits, OnvifRoom, attachments
+from agent.devices.account import Account, Mode
 from agent.devices.address import Endpoint
+from agent.devices.session import Session, plain_question
+from agent.devices.soap import element
 from agent.devices.transport import Transport
 from agent.devices.upkeep import Upkeep
 from agent.devices.upkeep.files import Firmware
+from agent.devices.wsdl import NAMESPACES, shared_services
 from agent.errors import DeviceError, DeviceTrouble
-from agent.model import Identity
+from agent.model import Identity, Secret
 from protocol.words import DeviceClass
 from simulator.device import images
 from simulator.device.personality import NotSupported
@@ -33,6 +38,7 @@ from tests.support.virtual_county import RunningCounty, entry, running
 
 PASSWORD = "pass-word-1"
 OLD = "old-hik-like"
+TDS = NAMESPACES["devicemgmt"]
 
 
 @contextlib.contextmanager
@@ -151,6 +157,41 @@ def test_an_image_that_was_taken_without_an_answer_is_decided_by_the_device(
         county.switch(drop_after_upload=True)
         assert upkeep.files.upgrade(firmware).firmware == "9.9.9"
         assert county.device().counters["reboots"] == 1
+
+
+@pytest.mark.parametrize("auth", ["wsse", "digest", "both", "none"])
+@pytest.mark.parametrize("mode", [None, Mode.DIGEST, Mode.BOTH])
+def test_the_log_in_is_settled_before_the_file_goes(auth: str, mode: Mode | None) -> None:
+    """Whatever was noted of the device before a restart, and without a nonce: the file goes once."""
+    with running(entry("cam", personality=OLD, auth=auth)) as county:
+        device = county.device()
+        account = Account("admin", Secret(PASSWORD), rest_s=60)
+        account.mode = mode
+        row = a_device(device.ip, device.http_port, password=PASSWORD)
+        session = Session(row, account, shared_services(), limits=QUICK)
+        parameter = element(TDS, "Firmware", attachments.include())
+        question = plain_question(
+            "UpgradeSystemFirmware",
+            session.device_service,
+            element(TDS, "UpgradeSystemFirmware", parameter),
+            action="",
+        )
+        content = images.firmware(device.identity.model, "9.9.9")
+        with contextlib.closing(session):
+            opened = session.ask_with_file(question, BytesIO(content), size_bytes=len(content))
+        assert opened.fault is None
+        assert device.counters["op_UpgradeSystemFirmware"] == 1
+        assert device.identity.firmware == "9.9.9"
+
+
+def test_a_refused_log_in_is_told_and_the_account_rests(tmp_path: Path) -> None:
+    with camera(personality=OLD) as (county, upkeep):
+        firmware = image(tmp_path, county.device().identity.model)
+        county.switch(wrong_password=True)
+        for kind in (DeviceTrouble.AUTH_FAILED, DeviceTrouble.AUTH_BACKOFF):
+            with refused(kind):
+                upkeep.files.upgrade(firmware)
+        assert county.device().counters["op_UpgradeSystemFirmware"] == 0
 
 
 def test_an_integrated_device_is_sent_no_file(tmp_path: Path) -> None:
