@@ -114,7 +114,3 @@ def may_switch(where: str, name: str) -> str:
         f"{where} 的 {name}：更改时触点可能动作（道闸、警笛）",
         f"{where}: changing {name} may move the contact (a gate, a siren)",
     )
-
-
-def not_a_delay(name: str, allowed: str) -> str:
-    return both(f"{name}：须为秒数 {allowed}", f"{name}: must be seconds, {allowed}")

@@ -120,6 +120,20 @@ def test_a_device_without_inputs_has_none() -> None:
         assert upkeep.contacts.inputs() == ()
 
 
+def test_our_own_operator_may_switch_and_may_not_set_up() -> None:
+    with camera() as (county, upkeep):
+        secret = upkeep.accounts.add_own()
+        device = county.device()
+        row = replace(
+            a_device(device.ip, device.http_port, name="as-operator"), username="outpost", password=secret
+        )
+        room = OnvifRoom(limits=QUICK)
+        with contextlib.closing(room.upkeep(row)) as operator:
+            assert operator.contacts.switch("1", active=True).proof is Proof.TOLD
+            with refused(DeviceTrouble.AUTH_FAILED):
+                operator.accounts.add_own(name="another")
+
+
 def test_an_integrated_device_is_sent_no_order() -> None:
     with camera("plain", DeviceClass.INTEGRATED) as (county, upkeep):
         assert upkeep.contacts.relays()
