@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from agent.cli.asking import confirmed
+from agent.cli.confirm import confirmed
 from agent.cli.desk import Desk
 from agent.devices.upkeep.accounts import LENGTH, Accounts, new_password
 from agent.errors import ConfigError

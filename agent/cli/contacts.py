@@ -10,7 +10,7 @@ import argparse
 import contextlib
 from collections.abc import Sequence
 
-from agent.cli.asking import confirmed
+from agent.cli.confirm import confirmed
 from agent.cli.desk import Desk
 from agent.devices.upkeep import contact_sentences
 from agent.devices.upkeep.contacts import ContactSeen, Proof, Switching

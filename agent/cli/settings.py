@@ -9,7 +9,7 @@ import argparse
 import contextlib
 from collections.abc import Mapping
 
-from agent.cli.asking import confirmed
+from agent.cli.confirm import confirmed
 from agent.cli.desk import Desk
 from agent.errors import ConfigError, DeviceError, DeviceTrouble
 from agent.management import Aspect, Change, Settings, Value

@@ -13,10 +13,9 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from agent.cli.asking import confirmed
+from agent.cli.confirm import confirmed as _confirmed
 from agent.cli.desk import Desk
 from agent.devices.upkeep.files import Firmware, sha256_of
-from agent.devices.upkeep.head import Head
 from agent.errors import ConfigError
 from agent.model import Device, Identity
 from runtime.files import write_atomic
@@ -27,7 +26,7 @@ EXIT_OK, EXIT_REFUSED = 0, 3
 def reboot(desk: Desk, options: argparse.Namespace) -> int:
     """Restart a device and wait until it is back."""
     device = desk.device(options.device)
-    if not confirmed(
+    if not _confirmed(
         desk, options, f"重启 {device.id}（约 1 分钟无画面） / restart it, no picture for a minute"
     ):
         return EXIT_REFUSED
@@ -76,7 +75,7 @@ def restore(desk: Desk, options: argparse.Namespace) -> int:
     except (OSError, ValueError, KeyError, TypeError) as error:
         problem = f"缺少说明文件，不知道属于哪台设备 / no document beside it says whose it is: {error}"
         raise ConfigError(str(_beside(options.file)), [problem]) from error
-    if not confirmed(desk, options, f"把 {options.file} 恢复到 {device.id} / give the backup back to it"):
+    if not _confirmed(desk, options, f"把 {options.file} 恢复到 {device.id} / give the backup back to it"):
         return EXIT_REFUSED
     with contextlib.closing(desk.room.upkeep(device)) as upkeep:
         identity = upkeep.files.restore(options.file, of=of, force=options.force)
@@ -93,7 +92,7 @@ def upgrade(desk: Desk, options: argparse.Namespace) -> int:
     firmware = Firmware(
         options.file, options.sha256 or sha256_of(options.file), options.model, options.version
     )
-    if not confirmed(
+    if not _confirmed(
         desk, options, f"升级 {device.id} 到 {options.version}，期间不得断电 / do not cut its power"
     ):
         return EXIT_REFUSED
@@ -116,32 +115,17 @@ def factory_default(desk: Desk, options: argparse.Namespace) -> int:
 
 
 def presets(desk: Desk, options: argparse.Namespace) -> int:
-    """The presets of a dome, after it turned or the one meant was stored or forgotten."""
+    """The presets of a dome; with ``--go`` turn to one."""
     device = desk.device(options.device)
-    what = f"删除 {device.id} 的预置位 {options.forget} / forget it"
-    if options.forget and not confirmed(desk, options, what):
-        return EXIT_REFUSED
     with contextlib.closing(desk.room.upkeep(device)) as upkeep:
-        _turned(upkeep.head, options)
+        if options.go:
+            upkeep.head.go_to(options.go)
         found = upkeep.head.presets()
     desk.paper.document({"device": device.id, "presets": [asdict(preset) for preset in found]})
     if not desk.paper.as_json:
         rows = [(preset.token, preset.name) for preset in found]
         desk.paper.table(("预置位 preset", "名称 name"), rows, empty="没有预置位 / no presets")
     return EXIT_OK
-
-
-def _turned(head: Head, options: argparse.Namespace) -> None:
-    if options.go:
-        head.go_to(options.go)
-    elif options.home:
-        head.go_home()
-    elif options.set_home:
-        head.set_home()
-    elif options.store:
-        head.store(options.store)
-    elif options.forget:
-        head.forget(options.forget)
 
 
 def sync_clock(desk: Desk, options: argparse.Namespace) -> int:

@@ -92,18 +92,22 @@ class Surface:
         optional: bool = False,
         may_be_empty: bool = False,
         at: str = "",
-        once: bool = False,
     ) -> etree._Element:
         """The answer's body element. Raises DeviceError: NOT_SUPPORTED, BAD_VALUE, READ_ONLY and the rest.
 
-        ``at``: another service that has the operation too (DeviceIO those of relays). ``once``: never sent
-        again over a dropped connection, for it may have been carried out.
+        ``at``: another service that has the operation too (DeviceIO those of relays).
         """
         endpoint = self._endpoint(at or service, operation)
         content = element(NAMESPACES[service], operation, *parts)
         action = f"{_ACTIONS.get(at or service, NAMESPACES[service])}/{operation}"
+        # A write is sent at most once: SetPreset twice would store two.
         question = plain_question(
-            operation, endpoint, content, action=action, optional=optional, repeatable=not once
+            operation,
+            endpoint,
+            content,
+            action=action,
+            optional=optional,
+            repeatable=operation.startswith("Get"),
         )
         opened = self.session.faulty(question)
         if opened.fault is not None:

@@ -107,7 +107,6 @@ class Contacts:
                     named("devicemgmt", "RelayOutputToken", meant.token),
                     named("devicemgmt", "LogicalState", state),
                     at="deviceio" if over == "deviceio" else "",
-                    once=True,
                 )
                 log.info("device=%s relay=%s %s", surface.device.id, _shown(meant), state)
                 after = (

@@ -73,7 +73,7 @@ def bring(surface: Surface, way: Way, file: Path) -> DeviceError | None:
 def _started(surface: Surface, way: Way) -> etree._Element | None:
     """The answer that names where to; None where the device does not have this way."""
     try:
-        answer = surface.ask("devicemgmt", way.start, once=True)
+        answer = surface.ask("devicemgmt", way.start)
     except DeviceError as error:
         # It has no arguments: a wrong one means that it is not there (old Hikvision).
         if error.kind in (DeviceTrouble.NOT_SUPPORTED, DeviceTrouble.BAD_VALUE):

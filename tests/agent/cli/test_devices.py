@@ -274,14 +274,3 @@ def test_a_password_at_a_terminal_is_asked_for_twice(
     monkeypatch.setattr("getpass.getpass", lambda _prompt: next(said))
     assert run("users", "cam", "--add", "guard", "--level", "User")[0] == status
     assert len(county.device("cam").users.all()) == (2 if status == 0 else 1)
-
-
-def test_a_view_is_stored_made_home_and_forgotten(run: Run, county: RunningCounty) -> None:
-    assert "well" in run("presets", "cam", "--store", "well")[1]
-    assert run("presets", "cam", "--set-home")[0] == 0
-    assert run("presets", "cam", "--home")[0] == 0
-    assert run("presets", "cam", "--forget", "4")[0] == 3
-    assert "well" not in run("presets", "cam", "--forget", "4", "--yes")[1]
-    head = county.device("cam").head
-    assert head is not None
-    assert "4" not in head.presets

@@ -1,4 +1,4 @@
-"""How a person is asked back before something dangerous: at a terminal, or ahead with ``--yes``."""
+"""Asking back before something that cannot simply be undone. Law: nothing happens without a yes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from agent.cli.desk import Desk
 
 
 def confirmed(desk: Desk, options: argparse.Namespace, what: str) -> bool:
-    """Whether ``what`` (both languages) may be done. Without a terminal and ``--yes`` it may not."""
+    """Whether ``--yes`` was given or a person says so now; nobody there to ask means no."""
     if options.yes:
         return True
     if not sys.stdin.isatty():
