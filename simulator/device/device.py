@@ -78,6 +78,8 @@ class Device:
         self.ntp_from_dhcp = False
         self.hostname = name
         self.protocols = factory_protocols(http_port or 80)
+        self.tells_http_port: int | None = None
+        """Its own HTTP port where it stands behind a forwarded one."""
         self.relays = contacts.relays(self.personality.relays)
         self.inputs = contacts.inputs(self.personality.inputs)
         self.attachment: bytes | None = None

@@ -30,11 +30,15 @@ def get_protocols(device: Device, _request: SoapRequest) -> Xml:
                 "tds:NetworkProtocols",
                 node("tt:Name", one.name),
                 node("tt:Enabled", one.enabled),
-                node("tt:Port", device.http_port if one.name == "HTTP" else one.port),
+                node("tt:Port", _told_port(device) if one.name == "HTTP" else one.port),
             )
             for one in device.protocols.values()
         ),
     )
+
+
+def _told_port(device: Device) -> int:
+    return device.tells_http_port or device.http_port
 
 
 def set_protocols(device: Device, request: SoapRequest) -> Xml:
@@ -47,7 +51,7 @@ def set_protocols(device: Device, request: SoapRequest) -> Xml:
         wanted = replace(known, enabled=parts.get("Enabled") in ("true", "1"), port=int(parts["Port"]))
         if not device.faults.lying_set:
             device.protocols[wanted.name] = wanted
-            if wanted.name == "HTTP" and (wanted.port != device.http_port or not wanted.enabled):
+            if wanted.name == "HTTP" and (wanted.port != _told_port(device) or not wanted.enabled):
                 device.on_http_moved(wanted.port if wanted.enabled else None)
     return node("tds:SetNetworkProtocolsResponse")
 

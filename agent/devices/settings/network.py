@@ -103,8 +103,11 @@ class NetworkAspect(SettingsAspect):
         if changed.get(f"{managed_by}.enabled") is False:
             return refusals.closed_own_port(surface.where)
         port = changed.get(f"{managed_by}.port")
-        if isinstance(port, int) and before.get(f"{managed_by}.port") == surface.port:
-            surface.follow_to(port)
+        if not isinstance(port, int):
+            return ""
+        if before.get(f"{managed_by}.port") != surface.port:
+            return refusals.moved_behind_forwarding(surface.where, port)
+        surface.follow_to(port)
         return ""
 
     def _ours(self, before: Settings) -> list[str]:

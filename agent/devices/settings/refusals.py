@@ -109,6 +109,14 @@ def closed_own_port(where: str) -> str:
     )
 
 
+def moved_behind_forwarding(where: str, port: int) -> str:
+    return both(
+        f"{where} 经端口转发访问，管理端口已按要求改为 {port}，无法读回核对：请同时修改转发规则",
+        f"{where} is reached through a forwarded port and moved to {port}, as asked; it cannot be read back "
+        "before the forwarding follows",
+    )
+
+
 def may_switch(where: str, name: str) -> str:
     return both(
         f"{where} 的 {name}：更改时触点可能动作（道闸、警笛）",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import socket
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 
 import pytest
 
@@ -90,9 +89,25 @@ def test_a_port_that_was_not_closed_though_the_device_said_so_is_found_out() -> 
 
 def test_behind_a_forwarded_port_http_is_still_the_boxs_own() -> None:
     with camera() as (county, settings):
-        told = county.device().protocols["HTTP"]
-        county.device().protocols["HTTP"] = replace(told, port=80)
+        county.device().tells_http_port = 80
         assert settings["network"].write({"http.enabled": False}, dry_run=True).dangers
+
+
+def test_a_port_moved_behind_forwarding_cannot_be_followed_and_that_is_said() -> None:
+    with camera() as (county, settings):
+        network = settings["network"]
+        send, ports = network._send, county.device().protocols  # type: ignore[attr-defined]
+
+        def send_and_go(changed: Mapping[str, Value]) -> None:
+            send(changed)
+            county.switch(unplugged=True)
+
+        network._send = send_and_go  # type: ignore[attr-defined]
+        county.device().tells_http_port = 80
+        with pytest.raises(DeviceError, match="端口转发") as caught:
+            network.write({"http.port": 8080}, confirmed=True)
+        assert caught.value.kind is DeviceTrouble.UNREACHABLE
+        assert ports["HTTP"].port == 8080
 
 
 def test_addresses_are_shown_and_not_changed_from_here() -> None:
