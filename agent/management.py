@@ -3,7 +3,8 @@
 Law: a setting is read before it is written, written as a changed copy, read back and compared. What the
 device kept is in the ``Change``; what it did not keep is a DeviceError NOT_KEPT, never a success.
 
-A device's settings come in aspects (``time``, ``network``, ``encoder``, ``imaging``, ``osd``), each a flat
+A device's settings come in aspects (``time``, ``network``, ``encoder``, ``imaging``, ``osd``,
+``io``), each a flat
 document of dotted names: ``{"sub.codec": "H264", "sub.fps": 10.0}``. The same document serves the command
 line, the desired state of ``firmware_configs/`` and the before-and-after an installer confirms.
 """
@@ -58,6 +59,8 @@ class Change:
     aspect: str
     fields: tuple[ChangedField, ...]
     dry_run: bool = False
+    dangers: tuple[str, ...] = ()
+    """What may come of it that a person must agree to beforehand, one sentence each."""
 
     @property
     def is_empty(self) -> bool:
@@ -70,7 +73,7 @@ class Aspect(Protocol):
 
     @property
     def name(self) -> str:
-        """``time``, ``network``, ``encoder``, ``imaging`` or ``osd``."""
+        """``time``, ``network``, ``encoder``, ``imaging``, ``osd`` or ``io``."""
         ...
 
     def read(self) -> Settings:
@@ -81,8 +84,11 @@ class Aspect(Protocol):
         """What the device says each setting may be; settings it says nothing about are absent."""
         ...
 
-    def write(self, wanted: Settings, *, dry_run: bool = False) -> Change:
+    def write(self, wanted: Settings, *, dry_run: bool = False, confirmed: bool = False) -> Change:
         """Make the named settings so, leave all others as they are.
+
+        What is dangerous (``Change.dangers`` of a dry run) is done only when ``confirmed``; without it
+        BAD_VALUE is raised and nothing is sent.
 
         Raises DeviceError READ_ONLY (class INTEGRATED; nothing was sent), BAD_VALUE (a name the device does
         not have or a value outside ``allowed``; nothing was sent, or the device refused it), NOT_KEPT (it

@@ -52,6 +52,7 @@ class FaultSwitches:
     rounding_set: bool = _switch(False, "bit rates are kept in steps of 64 kbit/s")
     drop_before_write: bool = _switch(False, "the connection is cut before a write is carried out")
     drop_after_write: bool = _switch(False, "the connection is cut after a write was carried out")
+    drop_after_upload: bool = _switch(False, "the connection is cut after a file was taken")
     leaks_identity: bool = _switch(False, "passages are told with a plate text (always TEST-PLATE)")
     pulls: str = _switch(
         "honest",

@@ -39,11 +39,13 @@ class Station:
         self.announcer = announcer
         self.streams = streams
         self.sip = sip
+        self.reboot_s = REBOOT_S
         self._rebooting_until = 0.0
         self._changing = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_open = False
         device.on_faults_changed = self._faults_changed
+        device.on_http_moved = lambda port: self._spawn(self._move_http(port), "move the port")
         device.on_reboot = lambda: self._spawn(self._reboot_after_answer(), "reboot")
 
     async def open(self) -> None:
@@ -66,8 +68,9 @@ class Station:
         """Wait until the ports are as the last change of faults wants them."""
         await self._settle()
 
-    async def reboot(self, seconds: float = REBOOT_S) -> None:
+    async def reboot(self, seconds: float | None = None) -> None:
         """Go down now and come back after `seconds`, without pull points and account locks."""
+        seconds = self.reboot_s if seconds is None else seconds
         begin = time.time()
         self.device.ledger.add("reboot", begin=begin, end=begin + seconds)
         self.device.counters["reboots"] += 1
@@ -85,6 +88,17 @@ class Station:
     async def _reboot_after_answer(self) -> None:
         await asyncio.sleep(_REBOOT_DELAY_S)
         await self.reboot()
+
+    async def _move_http(self, port: int | None) -> None:
+        """SetNetworkProtocols is answered on the old port before the new one opens."""
+        await asyncio.sleep(_REBOOT_DELAY_S)
+        async with self._changing:
+            if self.endpoint is None or not self._is_open:
+                return
+            await self.endpoint.close()
+            if port is not None:
+                self.device.http_port = port
+                await self.endpoint.open()
 
     async def _come_back(self, seconds: float) -> None:
         await asyncio.sleep(seconds + 0.01)

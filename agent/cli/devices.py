@@ -6,8 +6,9 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from agent.cli import looking, recordings, search, settings, telling, trust, upkeep
+from agent.cli import accounts, contacts, looking, recordings, search, settings, telling, trust, upkeep
 from agent.cli.desk import Desk, opened
+from agent.devices.upkeep.accounts import LEVELS
 from agent.errors import DeviceError
 from protocol.words import DeviceClass
 
@@ -55,10 +56,10 @@ def _looking(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 def _settings(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     get = _command(kinds, "get", settings.get, "read settings / 读取设置")
     get.add_argument("device", help=_DEVICE)
-    get.add_argument("aspect", nargs="?", help="time, network, encoder, imaging, osd; all when absent")
-    put = _command(kinds, "set", settings.put, "change settings, read back / 修改设置并读回核对")
+    get.add_argument("aspect", nargs="?", help="time, network, encoder, imaging, osd, io; all when absent")
+    put = _dangerous(kinds, "set", settings.put, "change settings, read back / 修改设置并读回核对")
     put.add_argument("device", help=_DEVICE)
-    put.add_argument("aspect", help="time, network, encoder, imaging, osd")
+    put.add_argument("aspect", help="time, network, encoder, imaging, osd, io")
     put.add_argument("setting", nargs="+", metavar="NAME=VALUE", help="e.g. sub.fps=10 sub.gop_frames=20")
     put.add_argument("--dry-run", action="store_true", help="show, send nothing / 只预演")
 
@@ -66,16 +67,25 @@ def _settings(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 def _upkeep(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     for name, carry, words in (
         ("log", upkeep.system_log, "the device's own log / 设备日志"),
-        ("users", upkeep.users, "accounts on the device / 设备上的用户"),
         ("sync-clock", upkeep.sync_clock, "set its clock to the box's / 校时"),
         ("retry", upkeep.retry, "try a refused password once more / 重试口令"),
     ):
         _command(kinds, name, carry, words).add_argument("device", help=_DEVICE)
     confirm = _dangerous(kinds, "trust", trust.trust, "confirm its certificate / 确认设备证书")
     confirm.add_argument("device", help=_DEVICE)
+    relays = _dangerous(kinds, "relays", contacts.relays, "relay outputs; switch one / 继电器输出")
+    relays.add_argument("device", help=_DEVICE)
+    which = relays.add_mutually_exclusive_group()
+    which.add_argument("--on", metavar="TOKEN", help="into its active state / 动作")
+    which.add_argument("--off", metavar="TOKEN", help="into its idle state / 复位")
+    inputs = _command(kinds, "inputs", contacts.inputs, "digital inputs / 开关量输入")
+    inputs.add_argument("device", help=_DEVICE)
+    for listed in (relays, inputs):
+        listed.add_argument("--state", action="store_true", help="ask its events too / 同时查询状态")
     presets = _command(kinds, "presets", upkeep.presets, "presets of a dome / 预置位")
     presets.add_argument("device", help=_DEVICE)
     presets.add_argument("--go", metavar="TOKEN", help="turn to this one / 转到")
+    _users(kinds)
     reboot = _dangerous(kinds, "reboot", upkeep.reboot, "restart and wait / 重启并等待恢复")
     reboot.add_argument("device", help=_DEVICE)
     backup = _command(kinds, "backup", upkeep.backup, "its configuration into a file / 备份配置")
@@ -95,6 +105,19 @@ def _upkeep(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     factory.add_argument("device", help=_DEVICE)
     factory.add_argument("--serial", required=True, help="its serial number, to confirm / 输入序列号确认")
     factory.add_argument("--hard", action="store_true", help="network and accounts too / 连同网络和用户")
+
+
+def _users(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    users = _dangerous(kinds, "users", accounts.users, "accounts on the device / 设备上的用户")
+    users.add_argument("device", help=_DEVICE)
+    which = users.add_mutually_exclusive_group()
+    which.add_argument("--add", metavar="NAME", help="make one, never an administrator / 新建")
+    which.add_argument("--change", metavar="NAME", help="give it --level / 改级别")
+    which.add_argument("--remove", metavar="NAME", help="take it away / 删除")
+    users.add_argument("--level", choices=LEVELS, help="default Operator / 级别")
+    secret = users.add_mutually_exclusive_group()
+    secret.add_argument("--new-password-file", type=Path, metavar="FILE", help="its password / 新用户口令")
+    secret.add_argument("--generate", type=Path, metavar="FILE", help="made and written there / 生成并写入")
 
 
 def _dangerous(

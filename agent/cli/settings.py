@@ -1,4 +1,7 @@
-"""Commands ``get`` and ``set``: a device's settings, shown and changed by name."""
+"""Commands ``get`` and ``set``: a device's settings, shown and changed by name.
+
+Law: what a change may bring about (the box cut off, a contact moved) is said before it is sent.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,12 @@ import argparse
 import contextlib
 from collections.abc import Mapping
 
+from agent.cli.confirm import confirmed
 from agent.cli.desk import Desk
 from agent.errors import ConfigError, DeviceError, DeviceTrouble
 from agent.management import Aspect, Change, Settings, Value
 
-EXIT_OK = 0
+EXIT_OK, EXIT_REFUSED = 0, 3
 
 
 def get(desk: Desk, options: argparse.Namespace) -> int:
@@ -38,7 +42,13 @@ def put(desk: Desk, options: argparse.Namespace) -> int:
     with contextlib.closing(desk.room.settings(device)) as aspects:
         aspect = _aspect(aspects, options.aspect)
         wanted = _wanted(options.setting, aspect.read())
-        change = aspect.write(wanted, dry_run=options.dry_run)
+        change = aspect.write(wanted, dry_run=True)
+        for danger in change.dangers:
+            desk.paper.line(f"！ {danger}")
+        if not options.dry_run:
+            if change.dangers and not confirmed(desk, options, f"更改 {device.id} / change it"):
+                return EXIT_REFUSED
+            change = aspect.write(wanted, confirmed=bool(change.dangers))
     desk.paper.document({"device": device.id, "change": change})
     if not desk.paper.as_json:
         _print_change(desk, change)

@@ -114,18 +114,6 @@ def factory_default(desk: Desk, options: argparse.Namespace) -> int:
     return EXIT_OK
 
 
-def users(desk: Desk, options: argparse.Namespace) -> int:
-    """The accounts on a device."""
-    device = desk.device(options.device)
-    with contextlib.closing(desk.room.upkeep(device)) as upkeep:
-        found = upkeep.accounts.all()
-    desk.paper.document({"device": device.id, "users": [asdict(user) for user in found]})
-    if not desk.paper.as_json:
-        rows = [(user.name, user.level) for user in found]
-        desk.paper.table(("用户 user", "级别 level"), rows, empty="没有用户 / no users")
-    return EXIT_OK
-
-
 def presets(desk: Desk, options: argparse.Namespace) -> int:
     """The presets of a dome; with ``--go`` turn to one."""
     device = desk.device(options.device)

@@ -1,4 +1,4 @@
-"""Answers that carry files beside the envelope: multipart/related as MTOM has it, split within its bounds.
+"""Files beside the envelope: multipart/related as MTOM has it, split within its bounds, and put round a file.
 
 Law: a body without parts is the envelope itself; a broken one is read as far as it goes and judged by the XML
 parser. Boundaries are taken from the body, for some makes write another into the header than they send
@@ -7,8 +7,17 @@ parser. Boundaries are taken from the body, for some makes write another into th
 
 from __future__ import annotations
 
+import secrets
+from dataclasses import dataclass
+
+from lxml import etree
+
+from agent.devices.soap import CONTENT_TYPE
+
 _MOST_PARTS = 8
 _LONGEST_BOUNDARY = 200
+_XOP = "http://www.w3.org/2004/08/xop/include"
+_ROOT_ID, _FILE_ID = "envelope@outpost", "file@outpost"
 
 
 def envelope_of(body: bytes, content_type: str) -> bytes:
@@ -21,6 +30,39 @@ def attached(body: bytes, content_type: str) -> bytes:
     """The first file that came beside the envelope; empty when there is none."""
     parts = _parts(body, content_type)
     return parts[1] if len(parts) > 1 else b""
+
+
+@dataclass(frozen=True, slots=True)
+class Wrapping:
+    """What stands round one file in the body of a request; the file itself stays on disk."""
+
+    before: bytes
+    after: bytes
+    content_type: str
+
+
+def include() -> etree._Element:
+    """The reference to the one file beside the envelope (XOP 1.0, 2.1)."""
+    return etree.Element(f"{{{_XOP}}}Include", nsmap={"xop": _XOP}, href=f"cid:{_FILE_ID}")
+
+
+def wrapped(envelope: bytes, *, action: str) -> Wrapping:
+    """An envelope and one file as an MTOM request; the boundary is random, so that no file contains it."""
+    boundary = f"outpost-{secrets.token_hex(16)}"
+    root = f'application/xop+xml; charset=UTF-8; type="application/soap+xml; action=\\"{action}\\""'
+    before = (
+        f"--{boundary}\r\nContent-Type: {root}\r\nContent-Transfer-Encoding: binary\r\n"
+        f"Content-ID: <{_ROOT_ID}>\r\n\r\n"
+    ).encode()
+    between = (
+        f"\r\n--{boundary}\r\nContent-Type: application/octet-stream\r\n"
+        f"Content-Transfer-Encoding: binary\r\nContent-ID: <{_FILE_ID}>\r\n\r\n"
+    ).encode()
+    content_type = (
+        f'multipart/related; type="application/xop+xml"; start="<{_ROOT_ID}>"; '
+        f'start-info="{CONTENT_TYPE.partition(";")[0]}"; boundary="{boundary}"'
+    )
+    return Wrapping(before + envelope + between, f"\r\n--{boundary}--\r\n".encode(), content_type)
 
 
 def _parts(body: bytes, content_type: str) -> list[bytes]:

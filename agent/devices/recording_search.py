@@ -68,7 +68,7 @@ class Asker:
 
     def ask(self, service: str, operation: str, *parts: etree._Element) -> etree._Element:
         """The answer's body element. Raises DeviceError and OutOfTime."""
-        return self._asked(service, element(_ns(service), operation, *parts))
+        return self._sought(service, element(_ns(service), operation, *parts))
 
     def search(self, operation: str, *parts: etree._Element) -> etree._Element:
         """The request of a search with its bounds."""
@@ -84,7 +84,7 @@ class Asker:
     def collected(self, request: etree._Element, pages: tuple[str, str], read: Reader[T]) -> Found[T]:
         """Open a search, read its pages and end it, whatever happens between. ``pages``: the operation that
         gives a page, and the name of a result in it. Raises DeviceError and OutOfTime."""
-        token = child_text(self._asked("search", request), "SearchToken")
+        token = child_text(self._sought("search", request), "SearchToken")
         if not 0 < len(token) <= _LONGEST_SEARCH_TOKEN:
             # onvif_srvd answers what it does not know with an empty response.
             raise self._lacks(local_name(request))
@@ -143,7 +143,7 @@ class Asker:
         ):
             self._session.faulty(_question(endpoint, "search", request))
 
-    def _asked(self, service: str, request: etree._Element) -> etree._Element:
+    def _sought(self, service: str, request: etree._Element) -> etree._Element:
         endpoint = self.whereabouts.find(service)
         if endpoint is None:
             raise self._lacks(local_name(request))

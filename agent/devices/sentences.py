@@ -273,13 +273,6 @@ def clock_by_ntp(where: str) -> str:
     )
 
 
-def own_port(where: str, name: str) -> str:
-    return both(
-        f"{where} 的 {name} 正被边缘盒用来管理这台设备，不能从这里更改：请在设备网页上改，再改台账中的端口",
-        f"{where}: the box itself uses {name}; change it on the device's own page, then in the ledger",
-    )
-
-
 def account_exists(where: str, name: str) -> str:
     return both(
         f"{where} 已有用户 {name}：换一个名字，或先删除它",

@@ -31,9 +31,20 @@ from agent.model import Device
 _CLOCK_MOVED_S = 2.0
 """A token refused after the clock moved by more is sent again with the new time: devices forgive 5 s."""
 _NONCE_TRUSTED_S = 10.0
-_WRITES_NOTHING = ("Get", "CreatePullPointSubscription", "PullMessages", "Renew", "Unsubscribe", "SetSync")
-_SEARCHES = frozenset({"FindRecordings", "FindEvents", "EndSearch"})
-"""ONVIF Recording Search: they open and end a list of results and leave the device as it was."""
+_WRITES_NOTHING = frozenset(
+    {
+        "CreatePullPointSubscription",
+        "PullMessages",
+        "Renew",
+        "Unsubscribe",
+        "SetSynchronizationPoint",
+        "FindRecordings",
+        "FindEvents",
+        "EndSearch",
+    }
+)
+"""What does not begin with Get and changes nothing on a device but our own subscription, or our own list of
+results of a search (ONVIF Recording Search)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +234,55 @@ class Session:
         self.account.accepted()
         return answer
 
+    def ask_with_file(self, question: Question, file: BinaryIO, *, size_bytes: int) -> Opened:
+        """As ``faulty``, with a file beside the envelope (MTOM), streamed from where it is and sent once.
+
+        The log-in is settled before by a small question, so that a refusal costs no second upload. Raises
+        DeviceError; HUNG and BAD_ANSWER leave open whether the device carried it out.
+        """
+        self._require_allowed(question.operation)
+        self._require_rested()
+        mode = self._settled_mode(question.endpoint)
+        soap_headers, http_headers = self._credentials(question, mode)
+        envelope = soap.with_headers(question.envelope, soap_headers)
+        wrapping = attachments.wrapped(envelope, action=question.action)
+        http_headers["Content-Type"] = wrapping.content_type
+        login = "none" if mode is None else mode.value
+        with telling(question.operation, question.endpoint, login) as told:
+            answer = self.transport.upload(
+                question.endpoint,
+                file,
+                size_bytes=size_bytes,
+                headers=http_headers,
+                seconds=self.limits.upload_s,
+                before=wrapping.before,
+                after=wrapping.after,
+            )
+            reply = self._opened(answer)
+            told.answered(answer.status, len(answer.body), reply.said)
+        if reply.refuses_login:
+            raise self._refused(reply.said)
+        if mode is not None:
+            self.account.accepted()
+        if reply.opened is not None and reply.fault is not None:
+            return reply.opened
+        return self._judged(question, reply)
+
+    def _settled_mode(self, endpoint: Endpoint) -> Mode | None:
+        """How the device wants to be logged in to, with a fresh nonce where that is Digest."""
+        known = self.services.operation("devicemgmt", "GetDeviceInformation")
+        question = Question("GetDeviceInformation", endpoint, known.request(), known.action)
+        reply = self._sent(question, None)
+        if not reply.refuses_login:
+            return self.account.mode
+        self._require_credentials()
+        challenge = digest_challenge(reply.challenges)
+        if challenge is not None:
+            self._take(challenge)
+        if self.account.mode is None or self._challenge is None:
+            self.account.mode = Mode.TOKEN if challenge is None else Mode.DIGEST
+        return self.account.mode
+
     def _known_way(self, endpoint: Endpoint) -> str | None:
         if self._challenge is None:
             return None
@@ -333,14 +393,7 @@ class Session:
         return abs((self.account.clock_error_s or 0.0) - used) > _CLOCK_MOVED_S
 
     def _sent(self, question: Question, mode: Mode | None) -> _Reply:
-        soap_headers = list(question.headers)
-        http_headers = {"Content-Type": f'{soap.CONTENT_TYPE}; action="{question.action}"'}
-        if mode is not None and mode.has_token:
-            soap_headers.append(self.account.token())
-        if mode is not None and mode.has_digest and self._challenge is not None:
-            http_headers["Authorization"] = self.account.authorization(
-                self._challenge, "POST", question.endpoint.target
-            )
+        soap_headers, http_headers = self._credentials(question, mode)
         body = soap.with_headers(question.envelope, soap_headers)
         login = "none" if mode is None else mode.value
         with telling(question.operation, question.endpoint, login) as told:
@@ -355,6 +408,20 @@ class Session:
             reply = self._opened(answer)
             told.answered(answer.status, len(answer.body), reply.said)
         return reply
+
+    def _credentials(
+        self, question: Question, mode: Mode | None
+    ) -> tuple[list[etree._Element], dict[str, str]]:
+        """The SOAP and the HTTP headers of a question, with the log-in of ``mode`` in them."""
+        soap_headers = list(question.headers)
+        http_headers = {"Content-Type": f'{soap.CONTENT_TYPE}; action="{question.action}"'}
+        if mode is not None and mode.has_token:
+            soap_headers.append(self.account.token())
+        if mode is not None and mode.has_digest and self._challenge is not None:
+            http_headers["Authorization"] = self.account.authorization(
+                self._challenge, "POST", question.endpoint.target
+            )
+        return soap_headers, http_headers
 
     def _opened(self, answer: Answer) -> _Reply:
         content_type = answer.header("content-type")
@@ -413,8 +480,9 @@ class Session:
         raise self.error(DeviceTrouble.BAD_ANSWER, sentences.broken(self.where, why))
 
     def _require_allowed(self, operation: str) -> None:
-        reads = operation.startswith(_WRITES_NOTHING) or operation in _SEARCHES
-        if self.device.device_class.writable or reads:
+        if self.device.device_class.writable:
+            return
+        if operation.startswith("Get") or operation in _WRITES_NOTHING:
             return
         raise self.error(DeviceTrouble.READ_ONLY, sentences.read_only(self.where, operation))
 

@@ -120,19 +120,24 @@ class Transport:
         size_bytes: int,
         headers: Mapping[str, str],
         seconds: float,
+        before: bytes = b"",
+        after: bytes = b"",
     ) -> Answer:
         """POST a file, piece by piece, over a connection of its own; its answer. Raises DeviceError.
 
-        A device that answers before it has read everything (it refuses the image) is heard all the same.
+        ``before`` and ``after`` are what of the body stands round the file (an envelope, a boundary). A
+        device that answers before it has read everything (it refuses the image) is heard all the same.
         """
         deadline = Deadline(seconds, monotonic=self._monotonic)
         sock = self._connect(endpoint, deadline)
         sock.begin(deadline, most_bytes=_HEAD_BYTES)
         try:
             with contextlib.suppress(ConnectionError):
-                sock.sendall(_head("POST", endpoint, size_bytes, headers))
+                length = len(before) + size_bytes + len(after)
+                sock.sendall(_head("POST", endpoint, length, headers) + before)
                 while piece := file.read(_READ_BYTES):
                     sock.sendall(piece)
+                sock.sendall(after)
             sock.begin(deadline, most_bytes=_HEAD_BYTES)
         except OSError as error:
             sock.close()

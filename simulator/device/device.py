@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from simulator.device import encoders, overlays
+from simulator.device import contacts, encoders, overlays
 from simulator.device.certificate import Certificates
 from simulator.device.clock import DeviceClock
 from simulator.device.identity import Identity, invented
@@ -85,8 +85,13 @@ class Device:
         self.time_mode = "Manual"
         self.time_zone = self.personality.time_zone
         self.ntp_servers: tuple[str, ...] = ()
+        self.ntp_from_dhcp = False
         self.hostname = name
         self.protocols = factory_protocols(http_port or (443 if tls else 80), tls=tls)
+        self.tells_http_port: int | None = None
+        """Its own HTTP port where it stands behind a forwarded one."""
+        self.relays = contacts.relays(self.personality.relays)
+        self.inputs = contacts.inputs(self.personality.inputs)
         self.attachment: bytes | None = None
         """What the present answer carries beside its envelope (MTOM)."""
         self.received = b""
@@ -106,6 +111,8 @@ class Device:
         self.stream_url: Callable[[str], str] = lambda token: f"rtsp://{ip}:8554/{token}"
         self.on_faults_changed: Callable[[], None] = lambda: None
         self.on_reboot: Callable[[], None] = lambda: None
+        self.on_http_moved: Callable[[int | None], None] = lambda _port: None
+        """The HTTP port was set to another number, or closed (None)."""
 
     @property
     def abilities(self) -> Abilities:

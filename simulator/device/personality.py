@@ -55,6 +55,7 @@ class Paths:
     events: str = "/onvif/event_service"
     imaging: str = "/onvif/imaging_service"
     ptz: str = "/onvif/ptz_service"
+    deviceio: str | None = None
     subscription: str = "/onvif/subscription/{number}"
     snapshot: str = "/snapshot/{token}.jpg"
 
@@ -100,6 +101,7 @@ class Personality:
     lock_out: LockOut = field(default_factory=LockOut)
     envelope_prefix: str = "SOAP-ENV"
     not_supported: NotSupported = NotSupported.ACTION
+    not_supported_text: str = ""  # instead: Receiver/Action with this text, which says nothing clear
     fault_status: int | None = None  # None: 400 for Sender, 500 for Receiver, as SOAP 1.2 says
     has_get_services: bool = True
     claims_pull_points: bool = True  # WSPullPointSupport; pull points work either way
@@ -122,11 +124,17 @@ class Personality:
     http_upgrade: bool = True  # StartFirmwareUpgrade
     certificate_key: KeyKind = KeyKind.EC_256
     plain_xaddrs: bool = False  # tells http:// addresses of port 80 also over HTTPS
+    claims_http_upgrade: bool | None = None  # HttpFirmwareUpgrade; None: the truth
     mtom: bool = False  # the deprecated operations with attachments
     mtom_boundary: str = "MIMEBoundary-a1"
     recording: RecordingHabits = field(default_factory=RecordingHabits)
     storage_failure: tuple[str, str] = ("tns1:Device/HardwareFailure/StorageFailure", "Failed")
     disk_notices: tuple[tuple[str, str], ...] = ()  # (state of the disk, topic without data)
+    relays: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
+    has_relays: bool = True  # False: GetRelayOutputs is refused, not answered with an empty list
+    relays_by_io_alone: bool = False  # the device service does not know them
+    tells_relays: bool = True  # Device/Trigger/Relay
 
 
 _OPEN_BY_SPECIFICATION = frozenset(
@@ -153,6 +161,9 @@ PERSONALITIES: dict[str, Personality] = {
         mac_prefix="02:00:5e",
         open_operations=_OPEN_BY_SPECIFICATION,
         digest_algorithms=("MD5", "SHA-256"),
+        paths=Paths(deviceio="/onvif/deviceio_service"),
+        relays=("RelayOutput_1", "RelayOutput_2"),
+        inputs=("DigitalInput_1",),
     ),
     "hik-like": Personality(
         manufacturer="HIKVISION",
@@ -172,7 +183,11 @@ PERSONALITIES: dict[str, Personality] = {
             ptz="/onvif/PTZ",
             subscription="/onvif/Events/PullSubManager_{number}",
             snapshot="/onvif-http/snapshot/{token}",
+            deviceio="/onvif/DeviceIO",
         ),
+        relays=("AlarmOut_0", "AlarmOut_1"),
+        inputs=("AlarmIn_0",),
+        tells_relays=False,
         envelope_prefix="env",
         not_supported=NotSupported.ACTION_INVALID_OPERATION,
         lock_out=LockOut(after_tries=7, lasts_s=1800.0),
@@ -229,7 +244,11 @@ PERSONALITIES: dict[str, Personality] = {
             ptz="/onvif/services",
             subscription="/onvif/services",
             snapshot="/onvif-cgi/jpg/{token}.jpg",
+            deviceio="/onvif/services",
         ),
+        relays=("3",),
+        inputs=("0",),
+        relays_by_io_alone=True,
         auth=AuthMode.BOTH,
         not_supported=NotSupported.ACTION_FAILED,
         pull_points=4,
@@ -276,6 +295,7 @@ PERSONALITIES: dict[str, Personality] = {
         system_uris=False,
         http_upgrade=False,
         recording=RecordingHabits(offered=False),
+        has_relays=False,
     ),
     "bosch-like": Personality(
         manufacturer="Bosch",
@@ -293,6 +313,7 @@ PERSONALITIES: dict[str, Personality] = {
         fault_status=500,
         claims_pull_points=False,
         pull_points=10,
+        relays=("Output_1",),
         lifetime=Lifetime.SECONDS_AS_MINUTES,
         scene_change=(_SCENE_CHANGE,),
         sees_scene_change=True,

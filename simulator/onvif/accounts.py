@@ -25,9 +25,10 @@ def is_write(operation: str) -> bool:
 def forbidden(device: Device, request: SoapRequest) -> bool:
     """Whether the account that logged in may not do this (ONVIF Core 5.9.4.3, default access policy)."""
     caller = device.users.caller
-    if caller is None or not is_write(request.operation):
-        return False
-    least = Level.OPERATOR if request.namespace in _OPERATORS else Level.ADMINISTRATOR
+    if caller is None or not is_write(request.operation) or request.namespace == NAMESPACES["tev"]:
+        return False  # every account may listen to events
+    actuates = request.namespace in _OPERATORS or request.operation == "SetRelayOutputState"
+    least = Level.OPERATOR if actuates else Level.ADMINISTRATOR
     return caller.level.rank < least.rank
 
 

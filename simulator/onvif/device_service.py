@@ -56,8 +56,10 @@ def set_system_date_and_time(device: Device, request: SoapRequest) -> Xml:
     """Manual sets the clock to UTCDateTime; NTP makes it right when a server is known (ONVIF Core 8.3)."""
     mode = request.require("DateTimeType")
     zone = request.text("TimeZone", "TZ")
+    if device.faults.lying_set:
+        return node("tds:SetSystemDateAndTimeResponse")
     if mode == "NTP":
-        if not device.ntp_servers:
+        if not device.ntp_servers and not device.ntp_from_dhcp:
             raise SoapFault(
                 "Sender", "ter:InvalidArgVal", "ter:NtpServerUndefined", reason="No NTP server is defined"
             )
@@ -117,6 +119,8 @@ def services(device: Device) -> list[tuple[str, str, tuple[int, int]]]:
     if device.recorder is not None:
         found.append((NAMESPACES["trc"], device.recorder.habits.recording, (2, 60)))
         found.append((NAMESPACES["tse"], device.recorder.habits.search, (2, 42)))
+    if paths.deviceio is not None:
+        found.append((NAMESPACES["tmd"], paths.deviceio, (2, 60)))
     return found
 
 
@@ -162,11 +166,17 @@ def get_service_capabilities(device: Device, _request: SoapRequest) -> Xml:
                 DiscoveryResolve=True,
                 DiscoveryBye=True,
                 FirmwareUpgrade=device.personality.mtom,
-                HttpFirmwareUpgrade=device.personality.http_upgrade,
+                HttpFirmwareUpgrade=_claimed(
+                    device.personality.claims_http_upgrade, device.personality.http_upgrade
+                ),
                 HttpSystemBackup=device.personality.system_uris,
             ),
         ),
     )
+
+
+def _claimed(claim: bool | None, truth: bool) -> bool:
+    return truth if claim is None else claim
 
 
 def get_capabilities(device: Device, request: SoapRequest) -> Xml:
@@ -323,7 +333,7 @@ def get_ntp(device: Device, _request: SoapRequest) -> Xml:
         "tds:GetNTPResponse",
         node(
             "tds:NTPInformation",
-            node("tt:FromDHCP", False),
+            node("tt:FromDHCP", device.ntp_from_dhcp),
             *(
                 node("tt:NTPManual", node("tt:Type", "IPv4"), node("tt:IPv4Address", server))
                 if _is_ipv4(server)
@@ -347,7 +357,9 @@ def set_ntp(device: Device, request: SoapRequest) -> Xml:
             for child in entry
             if isinstance(child.tag, str) and child.tag.endswith(("}IPv4Address", "}DNSname"))
         ]
-    device.ntp_servers = tuple(servers)
+    if not device.faults.lying_set:
+        device.ntp_servers = tuple(servers)
+        device.ntp_from_dhcp = request.text("FromDHCP") in ("true", "1")
     return node("tds:SetNTPResponse")
 
 

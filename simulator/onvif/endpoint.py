@@ -17,6 +17,7 @@ from simulator.device.users import Refusal
 from simulator.onvif import (
     accounts,
     attachments,
+    contacts,
     device_service,
     encoding,
     events,
@@ -50,6 +51,7 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     **device_service.OPERATIONS,
     **accounts.OPERATIONS,
     **network.OPERATIONS,
+    **contacts.OPERATIONS,
     **maintenance.OPERATIONS,
     **media.OPERATIONS,
     **encoding.OPERATIONS,
@@ -184,7 +186,8 @@ class Endpoint:
                 raise events.ConnectionDropped
             answer = self._operation(soap)(self._device, soap)
             content = await answer if inspect.isawaitable(answer) else answer
-            if is_write and faults.drop_after_write:
+            dropped = faults.drop_after_write or (faults.drop_after_upload and bool(self._device.received))
+            if is_write and dropped:
                 raise events.ConnectionDropped
         except maintenance.NotHere:
             return self._not_here(soap)
@@ -218,6 +221,7 @@ class Endpoint:
             or (soap.namespace == NAMESPACES["tr2"] and personality.paths.media2 is None)
             or (soap.operation == "GetServices" and not personality.has_get_services)
             or (soap.namespace in recording.SERVICES and self._lacks(soap.operation))
+            or ("RelayOutput" in soap.operation and self._hides_relays(soap))
         )
         operation = None if hidden else OPERATIONS.get((soap.namespace, soap.operation))
         return operation or _not_supported
@@ -225,6 +229,11 @@ class Endpoint:
     def _lacks(self, operation: str) -> bool:
         recorder = self._device.recorder
         return recorder is None or operation in recorder.habits.lacks
+
+    def _hides_relays(self, soap: SoapRequest) -> bool:
+        personality = self._device.personality
+        by_io_alone = personality.relays_by_io_alone and soap.path == personality.paths.device
+        return by_io_alone or not personality.has_relays
 
     def _fault(
         self, fault: SoapFault, soap: SoapRequest, headers: list[tuple[str, str]] | None = None
@@ -294,6 +303,8 @@ class Endpoint:
         if refusal is not None:
             return self._unauthorized(refusal)
         taken = maintenance.UPLOADS[request.path](self._device, payload)
+        if self._device.faults.drop_after_upload and request.transport is not None:
+            request.transport.abort()
         return web.Response(status=200 if taken else 415)
 
     def _unauthorized(self, refusal: Refusal) -> web.Response:
@@ -337,6 +348,8 @@ class Endpoint:
 def _not_supported(device: Device, soap: SoapRequest) -> Xml:
     """The answer to an operation the device does not know, in its make's shape."""
     device.counters["not_supported"] += 1
+    if device.personality.not_supported_text:
+        raise SoapFault("Receiver", "ter:Action", reason=device.personality.not_supported_text)
     match device.personality.not_supported:
         case NotSupported.EMPTY_ANSWER:
             return node(f"x:{soap.operation}Response", {"xmlns:x": soap.namespace})

@@ -30,15 +30,19 @@ def get_protocols(device: Device, _request: SoapRequest) -> Xml:
                 "tds:NetworkProtocols",
                 node("tt:Name", one.name),
                 node("tt:Enabled", one.enabled),
-                node("tt:Port", one.port),
+                node("tt:Port", _told_port(device) if one.name == "HTTP" else one.port),
             )
             for one in device.protocols.values()
         ),
     )
 
 
+def _told_port(device: Device) -> int:
+    return device.tells_http_port or device.http_port
+
+
 def set_protocols(device: Device, request: SoapRequest) -> Xml:
-    """Stored and told again; the simulator's own ports stay where the county file puts them."""
+    """Stored and told again; the HTTP port really moves or closes after the answer, RTSP and HTTPS stay."""
     for element in request.body:
         parts = {local_name(part): (part.text or "").strip() for part in element}
         known = device.protocols.get(parts.get("Name", ""))
@@ -47,6 +51,8 @@ def set_protocols(device: Device, request: SoapRequest) -> Xml:
         wanted = replace(known, enabled=parts.get("Enabled") in ("true", "1"), port=int(parts["Port"]))
         if not device.faults.lying_set:
             device.protocols[wanted.name] = wanted
+            if wanted.name == "HTTP" and (wanted.port != _told_port(device) or not wanted.enabled):
+                device.on_http_moved(wanted.port if wanted.enabled else None)
     return node("tds:SetNetworkProtocolsResponse")
 
 

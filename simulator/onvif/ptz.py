@@ -210,6 +210,14 @@ def goto_home_position(device: Device, request: SoapRequest) -> Xml:
     return node("tptz:GotoHomePositionResponse")
 
 
+def set_home_position(device: Device, request: SoapRequest) -> Xml:
+    """The present view is home from now on."""
+    head = _head(device, request)
+    if not device.faults.lying_set:
+        head.home = head.position()
+    return node("tptz:SetHomePositionResponse")
+
+
 def get_service_capabilities(_device: Device, _request: SoapRequest) -> Xml:
     """No flip, no reverse."""
     return node("tptz:GetServiceCapabilitiesResponse", node("tptz:Capabilities", EFlip=False, Reverse=False))
@@ -227,5 +235,6 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     (TPTZ, "AbsoluteMove"): absolute_move,
     (TPTZ, "Stop"): stop,
     (TPTZ, "GotoHomePosition"): goto_home_position,
+    (TPTZ, "SetHomePosition"): set_home_position,
     (TPTZ, "GetServiceCapabilities"): get_service_capabilities,
 }

@@ -30,6 +30,7 @@ NAMESPACES: dict[str, str] = {
     "tptz": "http://www.onvif.org/ver20/ptz/wsdl",
     "trc": "http://www.onvif.org/ver10/recording/wsdl",
     "tse": "http://www.onvif.org/ver10/search/wsdl",
+    "tmd": "http://www.onvif.org/ver10/deviceIO/wsdl",
     "ter": "http://www.onvif.org/ver10/error",
     "tns1": "http://www.onvif.org/ver10/topics",
     "wsnt": "http://docs.oasis-open.org/wsn/b-2",

@@ -1,8 +1,10 @@
 """Every recorded device and what comes of it: ``python -m tests.support.capabilities [--write]``.
 
 Each device is served on loopback and asked as the box asks: who it is, how far its ladder goes, its encoders
-and its picture read, one number of each changed and read back, its notifications read. A cell is what came of
-it: how many settings were read, which one was changed and kept, or the kind of trouble.
+and its picture read, one number of each changed and read back, its accounts, presets, relays, a snapshot, its
+notifications read (understood + of unknown topics). A cell is what came of it: how many were read, which one
+was changed and kept, or the kind of trouble. ``not_supported`` is what the device itself says, and
+``not recorded`` means that the recording has no answer to what was asked.
 """
 
 from __future__ import annotations
@@ -21,15 +23,19 @@ from lxml import etree
 from agent.devices import Limits, OnvifRoom
 from agent.devices.notifications import Tally, read_told
 from agent.devices.settings import DeviceSettings
+from agent.devices.upkeep import Upkeep
 from agent.errors import DeviceError
 from agent.management import Settings, Value
-from agent.model import Device, Secret
+from agent.model import Device, Evidence, Secret
+from agent.ports import DeviceAdapter
 from protocol.words import DeviceClass
 from tests.support.recorded import REPOSITORY, Recorded, recorded_devices, served_and_kept
 
 GOLDEN = REPOSITORY / "tests" / "agent" / "devices" / "golden" / "capabilities.txt"
 LIMITS = Limits(total_s=5.0)
 NONE = "-"
+NOT_RECORDED = "not recorded"
+EVENTS_ONLY = "(events only: the folder holds notifications, no answers of a device)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +50,86 @@ class Row:
     encoder_kept: str
     imaging: str
     imaging_kept: str
+    osd: str
     time: str
     network: str
+    io: str
+    users: str
+    presets: str
+    snapshot: str
     notices: str
 
 
-_NOTHING = Row(NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE)
+_HEAD = Row(
+    "device",
+    "who",
+    "ladder",
+    "profiles",
+    "encoder",
+    "kept",
+    "imaging",
+    "kept",
+    "osd",
+    "time",
+    "network",
+    "io",
+    "users",
+    "presets",
+    "snapshot",
+    "events",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """One served recording being asked. ``unrecorded``: operations it was asked for and has no answer to."""
+
+    settings: DeviceSettings
+    upkeep: Upkeep
+    adapter: DeviceAdapter
+    unrecorded: set[str]
+
+    def count(self, aspect: str) -> str:
+        """How many settings an aspect has."""
+        return self.told(lambda: f"{len(self.settings[aspect].read())}")
+
+    def told(self, ask: Callable[[], str]) -> str:
+        """A cell: what came of it. A refusal is the device's own only where the recording has an answer."""
+        try:
+            return ask()
+        except DeviceError as error:
+            nowhere = {"GetServices", "GetCapabilities"} <= self.unrecorded
+            if nowhere or any(operation in error.detail for operation in self.unrecorded):
+                return NOT_RECORDED
+            return error.kind.value
+
+    def kept(self, name: str, candidates: tuple[str, ...]) -> str:
+        """Change one number by one step, see everything else stay, and change it back."""
+
+        def change() -> str:
+            aspect = self.settings[name]
+            before = aspect.read()
+            chosen = _chosen(before, aspect.allowed(), candidates)
+            if chosen is None:
+                return NONE
+            setting, value = chosen
+            aspect.write({setting: value})
+            assert aspect.read() == {**before, setting: value}
+            aspect.write({setting: before[setting]})
+            assert aspect.read() == before
+            return setting
+
+        return self.told(change)
 
 
 def row_of(recorded: Recorded) -> Row:
     """Serve one device and ask it everything."""
     notices = _notices(recorded)
     if not recorded.is_device:
-        return replace(_NOTHING, name=recorded.name, notices=notices)
-    with served_and_kept(recorded) as server:
+        empty = Row(*("" for _ in astuple(_HEAD)))
+        return replace(empty, name=recorded.name, who=EVENTS_ONLY, notices=notices)
+    unrecorded: set[str] = set()
+    with served_and_kept(recorded, unrecorded) as server:
         device = Device(
             id="recorded",
             device_class=DeviceClass.SMART_CAMERA,
@@ -67,68 +139,53 @@ def row_of(recorded: Recorded) -> Row:
             password=Secret("recorded"),
         )
         room = OnvifRoom(limits=LIMITS)
-        with contextlib.closing(room.open(device)) as adapter:
-            evidence = adapter.climb()
-        who = evidence.identity
-        with contextlib.closing(room.settings(replace(device, id="settings"))) as settings:
-            return Row(
-                recorded.name,
-                NONE if who is None else f"{who.vendor} {who.model} {who.firmware}",
-                f"{evidence.rung}/{evidence.reason}",
-                NONE if who is None else str(len(who.profiles)),
-                _count(settings, "encoder"),
-                _kept(settings, "encoder", ("quality", "fps", "kbps")),
-                _count(settings, "imaging"),
-                _kept(settings, "imaging", ("brightness", "contrast")),
-                _count(settings, "time"),
-                _count(settings, "network"),
-                notices,
+        with (
+            contextlib.closing(room.open(device)) as adapter,
+            contextlib.closing(room.settings(replace(device, id="settings"))) as settings,
+            contextlib.closing(room.upkeep(replace(device, id="upkeep"))) as upkeep,
+        ):
+            return _row(
+                recorded.name, adapter.climb(), Asking(settings, upkeep, adapter, unrecorded), notices
             )
+
+
+def _row(name: str, evidence: Evidence, asking: Asking, notices: str) -> Row:
+    who, upkeep = evidence.identity, asking.upkeep
+    return Row(
+        name,
+        NONE if who is None else f"{who.vendor} {who.model} {who.firmware}",
+        f"{evidence.rung}/{evidence.reason}",
+        NONE if who is None else str(len(who.profiles)),
+        asking.count("encoder"),
+        asking.kept("encoder", ("quality", "fps", "kbps")),
+        asking.count("imaging"),
+        asking.kept("imaging", ("brightness", "contrast")),
+        asking.count("osd"),
+        asking.count("time"),
+        asking.count("network"),
+        asking.count("io"),
+        asking.told(lambda: str(len(upkeep.accounts.all()))),
+        asking.told(lambda: str(len(upkeep.head.presets()))),
+        asking.told(lambda: "ok" if asking.adapter.snapshot() else NONE),
+        notices,
+    )
 
 
 def table() -> str:
     """The whole table as text; equal runs give equal text."""
     folder = Path(os.environ.get("OUTPOST_DATA", REPOSITORY.parent / "shared" / "data")) / "onvif"
-    head = Row(
-        "device",
-        "who",
-        "ladder",
-        "profiles",
-        "encoder",
-        "kept",
-        "imaging",
-        "kept",
-        "time",
-        "network",
-        "events",
-    )
-    rows = [astuple(head), *(astuple(row_of(recorded)) for recorded in recorded_devices(folder))]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
-    return "".join(line.rstrip() + "\n" for line in lines)
+    rows = [astuple(_HEAD), *(astuple(row_of(recorded)) for recorded in recorded_devices(folder))]
+    columns = range(len(rows[0]))
+    # The sentence about a folder of events runs over the columns it has nothing for.
+    widths = [max(len(row[column]) for row in rows if row[column] != EVENTS_ONLY) for column in columns]
+    return "".join(_line(row, widths).rstrip() + "\n" for row in rows)
 
 
-def _count(settings: DeviceSettings, name: str) -> str:
-    return _told(lambda: f"{len(settings[name].read())}")
-
-
-def _kept(settings: DeviceSettings, name: str, candidates: tuple[str, ...]) -> str:
-    """Change one number by one step, see everything else stay, and change it back."""
-
-    def change() -> str:
-        aspect = settings[name]
-        before = aspect.read()
-        chosen = _chosen(before, aspect.allowed(), candidates)
-        if chosen is None:
-            return NONE
-        setting, value = chosen
-        aspect.write({setting: value})
-        assert aspect.read() == {**before, setting: value}
-        aspect.write({setting: before[setting]})
-        assert aspect.read() == before
-        return setting
-
-    return _told(change)
+def _line(row: tuple[str, ...], widths: list[int]) -> str:
+    if EVENTS_ONLY not in row:
+        return "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+    upto_last = sum(widths[:-1]) + 2 * (len(widths) - 1)
+    return f"{row[0].ljust(widths[0])}  {row[1]}".ljust(upto_last) + row[-1]
 
 
 def _chosen(before: Settings, allowed: object, candidates: tuple[str, ...]) -> tuple[str, Value] | None:
@@ -144,24 +201,17 @@ def _chosen(before: Settings, allowed: object, candidates: tuple[str, ...]) -> t
     return None
 
 
-def _told(ask: Callable[[], str]) -> str:
-    try:
-        return ask()
-    except DeviceError as error:
-        return error.kind.value
-
-
 def _notices(recorded: Recorded) -> str:
     """Notifications understood, of known topics, and topics nobody knows."""
     tally, understood = Tally(), 0
     parser = etree.XMLParser(recover=True, resolve_entities=False, no_network=True)
     for path in sorted(recorded.folder.rglob("*.xml")):
         root = etree.fromstring(path.read_bytes().lstrip() or b"<none/>", parser)
-        body = None if root is None else root.find("{*}Body")
-        content = body[0] if body is not None and len(body) else root
-        if content is not None and content.find(".//{*}NotificationMessage") is not None:
-            understood += len(read_told(content, now=datetime.now(UTC), tally=tally).notices)
-    unknown = sum(count for (kind, _), count in tally.counts().items() if kind == "topic_unknown")
+        messages = () if root is None else root.iter("{*}NotificationMessage")
+        for content in dict.fromkeys(each.getparent() for each in messages):
+            if content is not None:
+                understood += len(read_told(content, now=datetime.now(UTC), tally=tally).notices)
+    unknown = tally.total("topic_unknown")
     return f"{understood}+{unknown}" if understood or unknown else NONE
 
 

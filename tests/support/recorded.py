@@ -24,6 +24,8 @@ _FOLDERS = ("EthanFlower1-onvif-go/*/*", "faithoflifedev-easy_onvif/*", "hawkeye
 _WHOLE = ("agsh-onvif", "gBillal-ex_onvif", "Kane610-axis", "openvideolibs-onvif-parsers")
 _FILE = re.compile(r"^(?:\d{3}_)?(?:[a-z]+\.)?([A-Za-z_0-9]+?)(?:Response)?(?:\.(?:Response|Error))?\.xml$")
 _HOST = re.compile(rb"((?:XAddr|Address)\b[^>]*>\s*)https?://[^/<]+")
+_URI_PORT = re.compile(rb"(Uri\b[^>]*>\s*http://[^/:<]+)(?::\d+)?(?=/)")
+"""Addresses of pictures and files: the recorded host stays, the port is the server's."""
 _NOT_SUPPORTED = (
     b'<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope" '
     b'xmlns:ter="http://www.onvif.org/ver10/error"><s:Body><s:Fault><s:Code><s:Value>s:Receiver</s:Value>'
@@ -70,15 +72,26 @@ def served(device: Recorded) -> Iterator[Hostile]:
 
 
 @contextlib.contextmanager
-def served_and_kept(device: Recorded) -> Iterator[Hostile]:
-    """As ``served``, and what is written to an encoder or to the picture is what is read from then on.
+def served_and_kept(device: Recorded, unrecorded: set[str] | None = None) -> Iterator[Hostile]:
+    """As ``served``; a GET is answered with a picture, ``unrecorded`` collects what was asked for and is not
+    in the recording, and what is written to an encoder or to the picture is what is read from then on.
 
     The device under the recording was never written to: this shows that a changed copy of its own answer goes
     there and back whole, not that the device would have kept it.
     """
     written: dict[str, etree._Element] = {}
-    with answering(lambda request: _kept_answer(device, request, server.port, written)) as server:
+    missing = set() if unrecorded is None else unrecorded
+
+    def answer(request: bytes) -> bytes:
+        if request.startswith(b"GET "):
+            return _http(_JPEG)
+        return _kept_answer(device, request, server.port, written, missing)
+
+    with answering(answer) as server:
         yield server
+
+
+_JPEG = b"\xff\xd8\xff\xe0still\xff\xd9"
 
 
 _KEPT = {
@@ -88,7 +101,13 @@ _KEPT = {
 """Write operation: its parameter, and where that is told again."""
 
 
-def _kept_answer(device: Recorded, request: bytes, port: int, written: dict[str, etree._Element]) -> bytes:
+def _kept_answer(
+    device: Recorded,
+    request: bytes,
+    port: int,
+    written: dict[str, etree._Element],
+    unrecorded: set[str],
+) -> bytes:
     body = etree.fromstring(request.partition(b"\r\n\r\n")[2]).find("{*}Body")
     assert body is not None
     asked = etree.QName(body[0])
@@ -100,6 +119,8 @@ def _kept_answer(device: Recorded, request: bytes, port: int, written: dict[str,
         written[f"{told_by} {node.get('token') or ''}"] = node
         return _http(_ENVELOPE % (f'<r:{asked.localname}Response xmlns:r="{asked.namespace}"/>'.encode()))
     answer = answer_to(device, request, port)
+    if b"not recorded" in answer:
+        unrecorded.add(asked.localname)
     kept = {
         name.partition(" ")[2]: node
         for name, node in written.items()
@@ -158,6 +179,7 @@ def answer_to(device: Recorded, request: bytes, port: int) -> bytes:
     path = path or device.answers.get(("", asked.localname))
     payload = _NOT_SUPPORTED if path is None else path.read_bytes()
     payload = _HOST.sub(rb"\1http://127.0.0.1:" + str(port).encode(), payload)
+    payload = _URI_PORT.sub(rb"\1:" + str(port).encode(), payload)
     status = "500 Error" if b"Fault>" in payload else "200 OK"
     head = (
         f"HTTP/1.1 {status}\r\nContent-Type: application/soap+xml\r\nContent-Length: {len(payload)}\r\n\r\n"

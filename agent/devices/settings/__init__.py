@@ -1,4 +1,4 @@
-"""Settings of a camera, read and written by name: time, network, encoders, picture, texts in the picture.
+"""Settings of a camera, read and written by name: time, network, encoders, picture, texts, relays and inputs.
 
 Law: see ``agent.management``. Everything is written as a changed copy of the very element that was read, so
 that what we do not know of a make comes back to it untouched.
@@ -10,6 +10,7 @@ from agent.devices.account import Account
 from agent.devices.limits import Limits
 from agent.devices.settings.encoder import EncoderAspect
 from agent.devices.settings.imaging import ImagingAspect
+from agent.devices.settings.io import IoAspect
 from agent.devices.settings.network import NetworkAspect
 from agent.devices.settings.osd import OsdAspect
 from agent.devices.settings.surface import Surface
@@ -20,7 +21,7 @@ from agent.model import Device
 
 __all__ = ["DeviceSettings"]
 
-_OTHERS = (NetworkAspect, EncoderAspect, ImagingAspect, OsdAspect)
+_OTHERS = (NetworkAspect, EncoderAspect, ImagingAspect, OsdAspect, IoAspect)
 
 
 class DeviceSettings(Mapping[str, Aspect]):

@@ -72,6 +72,14 @@ class SettingsAspect(ABC):
         """Why these values must not be written together, one sentence each; nothing was sent yet."""
         return ()
 
+    def _dangers(self, _changed: Settings, _before: Settings, /) -> Sequence[str]:
+        """What may come of the write that somebody must agree to beforehand, one sentence each."""
+        return ()
+
+    def _sent_off(self, _changed: Settings, _before: Settings, /) -> str:
+        """Follow the device where the write sends it; why it cannot be read back, "" when it can."""
+        return ""
+
     def _measured(self, _changed: Settings, /) -> tuple[ChangedField, ...]:
         """What a write brought about that is no setting."""
         return ()
@@ -85,7 +93,7 @@ class SettingsAspect(ABC):
             self._look()
             return self._asked_bounds({})
 
-    def write(self, wanted: Settings, *, dry_run: bool = False) -> Change:
+    def write(self, wanted: Settings, *, dry_run: bool = False, confirmed: bool = False) -> Change:
         surface = self._surface
         if not surface.writable:
             raise surface.error(
@@ -98,10 +106,14 @@ class SettingsAspect(ABC):
             bounds = self._asked_bounds(wanted)
             changed = {name: value for name, value in wanted.items() if before.get(name) != value}
             self._check(wanted, changed, before, bounds)
+            dangers = tuple(self._dangers(changed, before))
             if not changed or dry_run:
-                return Change(self.name, _fields(changed, before, changed), dry_run=dry_run)
+                return Change(self.name, _fields(changed, before, changed), dry_run=dry_run, dangers=dangers)
+            if dangers and not confirmed:
+                raise surface.error(DeviceTrouble.BAD_VALUE, refusals.unconfirmed(surface.where, dangers))
             refused = self._sent(changed, before)
-        after = self._looked_again()
+            sent_off = self._sent_off(changed, before)
+        after = self._looked_again(sent_off)
         differences = self._differences(before, changed, after, bounds) + self._strayed(rest, changed)
         if differences:
             detail = sentences.not_kept(surface.where, differences)
@@ -164,14 +176,19 @@ class SettingsAspect(ABC):
             return error
         return self._surface.error(error.kind, refusals.half_done(error.detail, done))
 
-    def _looked_again(self) -> dict[str, Value]:
-        """The settings after a write; waits for a device that went away over it. Raises DeviceError."""
+    def _looked_again(self, sent_off: str = "") -> dict[str, Value]:
+        """The settings after a write; waits for a device that went away over it. Raises DeviceError.
+
+        ``sent_off``: why it went for good; then it is asked once, for it may not have done so.
+        """
         ends = time.monotonic() + READ_BACK_S
         while True:
             try:
                 with self._surface.lock, self._surface.session.transport.within(READ_BACK_S):
                     return self._look()
             except DeviceError as error:
+                if error.kind in _AWAY and sent_off:
+                    raise self._surface.error(error.kind, sent_off) from error
                 if error.kind not in _AWAY or time.monotonic() + _PAUSE_S > ends:
                     raise
             self._pause(_PAUSE_S)

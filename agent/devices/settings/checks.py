@@ -5,6 +5,7 @@ Law: a number may come back rounded only where the device stated a range, only w
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TypeGuard
 
@@ -29,7 +30,7 @@ def problem_of(name: str, value: Value, present: Value | None, allowed: Allowed 
     """Why a value cannot be asked for, in a sentence; "" when it can."""
     if present is None:
         return sentences.no_such_setting(name)
-    if _kind(value) is not _kind(present):
+    if _kind(value) is not _kind(present) or (isinstance(value, float) and not math.isfinite(value)):
         return refusals.wrong_kind(name, value, present)
     if any(_UNPRINTABLE.search(text) or len(text) > LONGEST for text in _texts(value)):
         return refusals.not_writable_text(name, LONGEST)

@@ -15,8 +15,9 @@ from agent.devices.settings import places
 from agent.devices.settings.change import SettingsAspect
 from agent.devices.settings.places import Place, number_at, text_at
 from agent.devices.settings.surface import named, renamed, tokens
-from agent.devices.soap import child, element, local_name
+from agent.devices.soap import child, child_text, element, local_name
 from agent.devices.wsdl import NAMESPACES
+from agent.errors import DeviceError, DeviceTrouble
 from agent.management import Allowed, Settings, Value
 
 _PLACES: tuple[tuple[Place, tuple[str, ...]], ...] = (
@@ -65,7 +66,7 @@ class ImagingAspect(SettingsAspect):
     _held: tuple[tuple[str, str, etree._Element], ...] = ()
 
     def _look(self) -> dict[str, Value]:
-        sources = tokens(self._surface.ask("media", "GetVideoSources")) if self._surface.has("media") else []
+        sources = self._sources()
         several = len(sources) > 1
         held = []
         found: dict[str, Value] = {}
@@ -79,6 +80,20 @@ class ImagingAspect(SettingsAspect):
             found |= places.read(node, _SETTINGS, prefix=prefix)
         self._held = tuple(held)
         return found
+
+    def _sources(self) -> list[str]:
+        """Tokens of the video sources; by the profiles where the device does not list them."""
+        surface = self._surface
+        if not surface.has("media"):
+            return []
+        try:
+            return tokens(surface.ask("media", "GetVideoSources"))
+        except DeviceError as error:
+            if error.kind not in (DeviceTrouble.NOT_SUPPORTED, DeviceTrouble.BAD_ANSWER):
+                raise
+        profiles = surface.ask("media", "GetProfiles")
+        told = [child_text(one, "VideoSourceConfiguration", "SourceToken") for one in profiles]
+        return list(dict.fromkeys(filter(None, told)))
 
     def _bounds(self, _wanted: Settings, /) -> dict[str, Allowed]:
         found: dict[str, Allowed] = {}

@@ -1,7 +1,8 @@
 """The device's network: host name and protocol ports, written; addresses, gateway and name servers, shown.
 
-Law: the port by which the box itself speaks to the device is never closed or moved from here: nobody could
-undo it. Addresses are the site's plan and are changed on the device, in front of the installer.
+Law: the port by which the box itself speaks to the device is closed or moved only when somebody agreed to
+it beforehand; a moved one is followed and read back there. Addresses and DHCP are the site's plan and are
+changed on the device, in front of the installer.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from copy import deepcopy
 from lxml import etree
 
 from agent.devices import sentences
+from agent.devices.settings import refusals
 from agent.devices.settings.change import SettingsAspect
 from agent.devices.settings.surface import named, renamed
 from agent.devices.soap import below, child, child_text, local_name
@@ -85,15 +87,39 @@ class NetworkAspect(SettingsAspect):
     def _may_follow(self, name: str, changed: Settings) -> bool:
         return name == "hostname_from_dhcp" and "hostname" in changed
 
-    def _objections(self, wanted: Settings, before: Settings) -> Sequence[str]:
+    def _dangers(self, changed: Settings, before: Settings) -> Sequence[str]:
+        where, found = self._surface.where, []
+        for protocol in self._ours(before):
+            if changed.get(f"{protocol}.enabled") is False:
+                found.append(refusals.closes_own_port(where, f"{protocol}.enabled"))
+            if f"{protocol}.port" in changed:
+                port = changed[f"{protocol}.port"]
+                found.append(refusals.moves_own_port(where, f"{protocol}.port", port))
+        return found
+
+    def _sent_off(self, changed: Settings, before: Settings) -> str:
+        surface = self._surface
+        managed_by = self._ours(before)[0]
+        if changed.get(f"{managed_by}.enabled") is False:
+            return refusals.closed_own_port(surface.where)
+        port = changed.get(f"{managed_by}.port")
+        if not isinstance(port, int):
+            return ""
+        if surface.device.port_forwarded or before.get(f"{managed_by}.port") != surface.port:
+            return refusals.moved_behind_forwarding(surface.where, port)
+        surface.follow_to(port)
+        return ""
+
+    def _ours(self, before: Settings) -> list[str]:
+        """The protocols by which the box itself speaks to the device."""
         device = self._surface.device
-        using = {device.port, device.rtsp_port}
-        # Behind port forwarding the ports are not the device's own: what is used is known by name.
-        named = {"https" if device.tls else "http", "rtsp"} if device.port_forwarded else set()
-        ours = [f"{name}." for name in _PROTOCOLS if name in named or before.get(f"{name}.port") in using]
-        return [
-            sentences.own_port(self._surface.where, name) for name in wanted if name.startswith(tuple(ours))
-        ]
+        told = {name: before.get(f"{name}.port") for name in _PROTOCOLS}
+        # Behind a forwarded port the device tells another one than the box uses: it is the same protocol.
+        by_name = ["https" if device.tls else "http"]
+        by_port = [name for name in ("http", "https") if told[name] == self._surface.port]
+        managed = by_name if device.port_forwarded else by_port or by_name
+        streams = device.port_forwarded or told["rtsp"] == device.rtsp_port
+        return [*managed, "rtsp"] if streams else managed
 
     def _send(self, changed: Settings) -> None:
         if "hostname" in changed:

@@ -76,3 +76,49 @@ def no_text_left(name: str, most: int) -> str:
         f"{name}：设备最多 {most} 条字幕，已满；请先清空一条",
         f"{name}: the device has room for {most} texts and they are used; empty one first",
     )
+
+
+def unconfirmed(where: str, dangers: Sequence[str]) -> str:
+    listed = "; ".join(dangers[:10])
+    return both(
+        f"{where} 未发送任何修改，须先确认：{listed}",
+        "nothing was sent: this has to be confirmed first (--yes)",
+    )
+
+
+def closes_own_port(where: str, name: str) -> str:
+    return both(
+        f"{where} 的 {name} 正被边缘盒用来管理这台设备：关闭后边缘盒再也连不上，只能在设备上恢复",
+        f"{where}: the box itself uses {name}; once it is off the box cannot reach the device any more, "
+        "and only somebody at the device can undo it",
+    )
+
+
+def moves_own_port(where: str, name: str, port: object) -> str:
+    return both(
+        f"{where} 的 {name} 正被边缘盒用来管理这台设备：改为 {port} 后须同时改台账中的端口",
+        f"{where}: the box itself uses {name}; after the change to {port} the ledger must be changed too",
+    )
+
+
+def closed_own_port(where: str) -> str:
+    return both(
+        f"{where} 已按要求关闭管理端口，无法读回核对：请在设备上核对，并修改台账",
+        f"{where} closed the port it is managed by, as asked, and cannot be read back: "
+        "look at the device itself and correct the ledger",
+    )
+
+
+def moved_behind_forwarding(where: str, port: int) -> str:
+    return both(
+        f"{where} 经端口转发访问，管理端口已按要求改为 {port}，无法读回核对：请同时修改转发规则",
+        f"{where} is reached through a forwarded port and moved to {port}, as asked; it cannot be read back "
+        "before the forwarding follows",
+    )
+
+
+def may_switch(where: str, name: str) -> str:
+    return both(
+        f"{where} 的 {name}：更改时触点可能动作（道闸、警笛）",
+        f"{where}: changing {name} may move the contact (a gate, a siren)",
+    )

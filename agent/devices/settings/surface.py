@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
+from dataclasses import replace
 
 from lxml import etree
 
 from agent.devices import sentences
 from agent.devices.account import Account
-from agent.devices.address import Endpoint
+from agent.devices.address import Endpoint, device_service
 from agent.devices.identity import Whereabouts, read_whereabouts
 from agent.devices.limits import Limits
 from agent.devices.session import Session, plain_question
@@ -40,6 +41,8 @@ _VALUE_REFUSED = frozenset(
         "FixedUser",
     }
 )
+_ACTIONS = {"deviceio": "http://www.onvif.org/ver10/deviceio/wsdl"}
+"""Actions that are not the namespace and the operation's name (deviceio.wsdl)."""
 _OWN_NAMESPACE = {"schema": "http://www.onvif.org/ver10/schema"}
 SCHEMA = _OWN_NAMESPACE["schema"]
 
@@ -60,13 +63,28 @@ class Surface:
         return self.session.where
 
     @property
+    def port(self) -> int:
+        """The port by which the device is asked now."""
+        return self.session.device_service.port
+
+    def follow_to(self, port: int) -> None:
+        """The device was told to move the port by which it is asked: ask there from now on."""
+        self.device = self.session.device = replace(self.device, port=port)
+        self.session.device_service = device_service(self.device)
+        self._whereabouts = None
+
+    @property
     def writable(self) -> bool:
         """Whether anything may be written at all (invariant 9)."""
         return self.device.device_class.writable
 
     def has(self, service: str) -> bool:
         """Whether the device has a service. Raises DeviceError when that cannot be asked."""
-        return service == "devicemgmt" or self._found().find(service) is not None
+        return service == "devicemgmt" or self.find(service) is not None
+
+    def find(self, service: str) -> Endpoint | None:
+        """Where a service is; None when the device has it not. Raises DeviceError when it cannot be asked."""
+        return self._found().find(service)
 
     def ask(
         self,
@@ -75,12 +93,24 @@ class Surface:
         *parts: etree._Element,
         optional: bool = False,
         may_be_empty: bool = False,
+        at: str = "",
     ) -> etree._Element:
-        """The answer's body element. Raises DeviceError: NOT_SUPPORTED, BAD_VALUE, READ_ONLY and the rest."""
-        endpoint = self._endpoint(service, operation)
+        """The answer's body element. Raises DeviceError: NOT_SUPPORTED, BAD_VALUE, READ_ONLY and the rest.
+
+        ``at``: another service that has the operation too (DeviceIO those of relays).
+        """
+        endpoint = self._endpoint(at or service, operation)
         content = element(NAMESPACES[service], operation, *parts)
-        action = f"{NAMESPACES[service]}/{operation}"
-        question = plain_question(operation, endpoint, content, action=action, optional=optional)
+        action = f"{_ACTIONS.get(at or service, NAMESPACES[service])}/{operation}"
+        # A write is sent at most once: SetPreset twice would store two.
+        question = plain_question(
+            operation,
+            endpoint,
+            content,
+            action=action,
+            optional=optional,
+            repeatable=operation.startswith("Get"),
+        )
         opened = self.session.faulty(question)
         if opened.fault is not None:
             raise self._refused(operation, opened.fault)

@@ -1,4 +1,4 @@
-"""Care of a device beyond its settings: accounts, passwords, restart, log, backup, restore, firmware, PTZ.
+"""Care of a device beyond its settings: accounts, restart, log, backup, restore, firmware, PTZ, relays.
 
 Law: what cannot be undone names its device twice (serial number), what takes long says how long it may, and
 success is what the device says afterwards.
@@ -8,6 +8,7 @@ from agent.devices.account import Account
 from agent.devices.limits import Limits
 from agent.devices.settings.surface import Surface
 from agent.devices.upkeep.accounts import Accounts
+from agent.devices.upkeep.contacts import Contacts
 from agent.devices.upkeep.files import Files
 from agent.devices.upkeep.head import Head
 from agent.devices.upkeep.power import Power
@@ -26,6 +27,7 @@ class Upkeep:
         self.power = Power(self._surface)
         self.files = Files(self._surface, self.power)
         self.head = Head(self._surface)
+        self.contacts = Contacts(self._surface)
 
     def close(self) -> None:
         """Drop the connection; idempotent."""

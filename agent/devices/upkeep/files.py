@@ -1,35 +1,30 @@
 """Files of a device: its log, its backup and the way back, its firmware.
 
 Law: newest way first (HTTP addresses of GetSystemUris, StartSystemRestore, StartFirmwareUpgrade), the
-deprecated reads with attachments where a make has nothing else. Capabilities are not believed: Axis and
-SUNBA claim wrongly. A firmware has come on when the device says its version after a restart, whatever it
-answered to the upload.
+deprecated operations with attachments where a make has nothing else (``uploads``). Capabilities are not
+believed: Axis and SUNBA claim wrongly. A firmware has come on when the device says its version after a
+restart, whatever it answered to the upload.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from lxml import etree
 
 from agent.devices import sentences
-from agent.devices.address import AddressRefused, Endpoint, http_endpoint
 from agent.devices.identity import read_device_information
 from agent.devices.redact import redact
 from agent.devices.session import plain_question
 from agent.devices.settings.surface import Surface, named
 from agent.devices.soap import child, child_text, element
+from agent.devices.upkeep import uploads
 from agent.devices.upkeep.power import Power
 from agent.devices.wsdl import NAMESPACES
 from agent.errors import DeviceError, DeviceTrouble
 from agent.model import Identity
-
-_DURATION = re.compile(r"PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?")
-_LONGEST_DELAY_S = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +81,9 @@ class Files:
             ):
                 detail = sentences.other_serial(self._surface.where, present.serial, of.serial)
                 raise self._surface.error(DeviceTrouble.BAD_VALUE, detail)
-            self._upload("StartSystemRestore", file)
+            doubt = uploads.bring(self._surface, uploads.RESTORE, file)
+        if doubt is not None:
+            raise doubt
         return self._power.back_again(must_go=False)
 
     def upgrade(self, firmware: Firmware) -> Identity:
@@ -102,13 +99,22 @@ class Files:
             if problem:
                 detail = f"{self._surface.where}: {problem}"
                 raise self._surface.error(DeviceTrouble.BAD_VALUE, detail)
-            self._upload("StartFirmwareUpgrade", firmware.file)
-        after = self._power.back_again(must_go=True)
+            doubt = uploads.bring(self._surface, uploads.FIRMWARE, firmware.file)
+        after = self._back_from_upgrade(doubt)
         if after.firmware != firmware.version:
             lost = sentences.kept_instead("firmware", firmware.version, after.firmware)
             detail = sentences.not_kept(self._surface.where, [lost])
             raise self._surface.error(DeviceTrouble.NOT_KEPT, detail)
         return after
+
+    def _back_from_upgrade(self, doubt: DeviceError | None) -> Identity:
+        """Who the device is after its restart; where it did not restart, ``doubt`` says why."""
+        try:
+            return self._power.back_again(must_go=True)
+        except DeviceError as error:
+            if doubt is not None and error.kind is DeviceTrouble.NOT_KEPT:
+                raise doubt from error
+            raise
 
     def _from_uri(self, *path: str) -> bytes | None:
         """What is fetched from an address of GetSystemUris; None where the device has none."""
@@ -123,7 +129,9 @@ class Files:
         if not uri:
             return None
         session = self._surface.session
-        got = session.get(self._address(uri), cap_bytes=self._surface.limits.attachment_bytes)
+        got = session.get(
+            uploads.address(self._surface, uri), cap_bytes=self._surface.limits.attachment_bytes
+        )
         if got.status != 200:
             detail = sentences.broken(self._surface.where, f"HTTP {got.status}")
             raise self._surface.error(DeviceTrouble.BAD_ANSWER, detail)
@@ -143,29 +151,6 @@ class Files:
         opened, attached = session.ask_for_file(question)
         assert opened.content is not None
         return opened.content, attached
-
-    def _upload(self, operation: str, file: Path) -> None:
-        """Ask where to, wait as told, post. Raises DeviceError."""
-        surface = self._surface
-        answer = surface.ask("devicemgmt", operation)
-        uri = child_text(answer, "UploadUri")
-        endpoint = self._address(uri)
-        time.sleep(min(_seconds(child_text(answer, "UploadDelay")), _LONGEST_DELAY_S))
-        with file.open("rb") as content:
-            size = file.stat().st_size
-            got = surface.session.upload(operation, endpoint, content, size_bytes=size)
-        if got.status == 415:
-            raise surface.error(DeviceTrouble.BAD_VALUE, sentences.image_refused(surface.where, file.name))
-        if got.status >= 400:
-            detail = sentences.upload_failed(surface.where, got.status)
-            raise surface.error(DeviceTrouble.BAD_ANSWER, detail)
-
-    def _address(self, uri: str) -> Endpoint:
-        try:
-            return http_endpoint(uri, self._surface.device)
-        except AddressRefused as error:
-            detail = sentences.bad_address(self._surface.where, str(error))
-            raise self._surface.error(DeviceTrouble.BAD_ANSWER, detail) from error
 
     def _require_writable(self, operation: str) -> None:
         if not self._surface.writable:
@@ -188,11 +173,3 @@ def _unfit(firmware: Firmware, present: Identity) -> str:
     if firmware.model != present.model:
         return sentences.wrong_model(firmware.model, present.model)
     return ""
-
-
-def _seconds(duration: str) -> float:
-    match = _DURATION.fullmatch(duration)
-    if match is None:
-        return 0.0
-    hours, minutes, seconds = (float(part or 0) for part in match.groups())
-    return hours * 3600 + minutes * 60 + seconds

@@ -55,6 +55,7 @@ class Head:
     def go_to(self, token: str) -> None:
         """Turn to a preset."""
         with self._surface.lock:
+            self._require_writable("GotoPreset")
             self._require_preset(token)
             self._written("GotoPreset", named("ptz", "PresetToken", token))
 
@@ -63,9 +64,15 @@ class Head:
         with self._surface.lock:
             self._written("GotoHomePosition")
 
+    def set_home(self) -> None:
+        """Make the present view the home position."""
+        with self._surface.lock:
+            self._written("SetHomePosition")
+
     def store(self, name: str) -> Preset:
         """Remember the present view under a name; the preset as the device lists it afterwards."""
         with self._surface.lock:
+            self._require_writable("SetPreset")
             before = {preset.token for preset in self._presets()}
             answer = self._written("SetPreset", named("ptz", "PresetName", name))
             token = child_text(answer, "PresetToken")
@@ -78,6 +85,7 @@ class Head:
     def forget(self, token: str) -> None:
         """Take a preset away."""
         with self._surface.lock:
+            self._require_writable("RemovePreset")
             self._require_preset(token)
             self._written("RemovePreset", named("ptz", "PresetToken", token))
             if any(one.token == token for one in self._presets()):
@@ -105,10 +113,13 @@ class Head:
             raise self._surface.error(DeviceTrouble.BAD_VALUE, detail)
 
     def _written(self, operation: str, *parts: etree._Element) -> etree._Element:
+        self._require_writable(operation)
+        return self._asked(operation, *parts)
+
+    def _require_writable(self, operation: str) -> None:
         if not self._surface.writable:
             detail = sentences.read_only(self._surface.where, operation)
             raise self._surface.error(DeviceTrouble.READ_ONLY, detail)
-        return self._asked(operation, *parts)
 
     def _asked(self, operation: str, *parts: etree._Element) -> etree._Element:
         """A question about the first profile with a head; an empty list is an answer here."""
@@ -116,7 +127,9 @@ class Head:
         if not surface.has("ptz"):
             raise surface.error(DeviceTrouble.NOT_SUPPORTED, sentences.not_supported(surface.where, "PTZ"))
         if self._profile is None:
-            profiles = tokens(surface.ask("media", "GetProfiles"))
+            answer = surface.ask("media", "GetProfiles")
+            moving = tokens(one for one in answer if child(one, "PTZConfiguration") is not None)
+            profiles = moving or tokens(answer)
             if not profiles:
                 raise surface.error(DeviceTrouble.NOT_SUPPORTED, sentences.no_profiles(surface.where))
             self._profile = profiles[0]

@@ -19,6 +19,8 @@ from agent.model import Identity
 log = logging.getLogger(__name__)
 
 _PAUSE_S = 1.0
+_MAY_GO_WITHIN_S = 5.0
+"""A device that took a backup either restarts at once or does not."""
 _GOES_WITHIN_S = 30.0
 """A device that was not seen away so long after its restart did not restart."""
 _AWAY = (DeviceTrouble.UNREACHABLE, DeviceTrouble.HUNG, DeviceTrouble.NO_ONVIF, DeviceTrouble.BAD_ANSWER)
@@ -58,9 +60,13 @@ class Power:
         log.warning("device=%s factory default (%s)", self._surface.device.id, kind)
 
     def back_again(self, *, must_go: bool) -> Identity:
-        """Wait until the device answers; with ``must_go`` it must have been away. Raises DeviceError."""
+        """Wait until the device answers; with ``must_go`` it must have been away. Raises DeviceError.
+
+        Without it a device that stays is left alone for some seconds: it may be about to restart.
+        """
         began = time.monotonic()
-        was_away = not must_go
+        was_away = False
+        goes_within_s = _GOES_WITHIN_S if must_go else _MAY_GO_WITHIN_S
         while True:
             try:
                 identity = self._asked()
@@ -72,7 +78,9 @@ class Power:
                 was_away = True
                 last = error
             waited_s = time.monotonic() - began
-            if not was_away and waited_s > _GOES_WITHIN_S:
+            if not was_away and waited_s > goes_within_s:
+                if not must_go:
+                    return identity
                 where = self._surface.where
                 detail = sentences.did_not_restart(where, _GOES_WITHIN_S)
                 raise self._surface.error(DeviceTrouble.NOT_KEPT, detail)

@@ -30,6 +30,7 @@ def logging_left_as_it_was() -> Iterator[None]:
 @pytest.fixture
 def county() -> Iterator[RunningCounty]:
     with running(entry("cam", kind="ptz_dome"), entry("police")) as started:
+        started.station("cam").reboot_s = 0.8
         yield started
 
 
@@ -196,3 +197,80 @@ def test_discover_shows_who_answers_and_what_the_ledger_calls_it(run: Run, count
     status, _, err = run("discover", "10.0.0.0/8", "nonsense")
     assert status == 2
     assert "/22" in err and "nonsense" in err
+
+
+def test_a_relay_is_switched_only_when_confirmed(run: Run, county: RunningCounty) -> None:
+    assert "RelayOutput_1" in run("relays", "cam")[1]
+    assert "DigitalInput_1" in run("inputs", "cam", "--state")[1]
+    status, out, _ = run("relays", "cam", "--on", "RelayOutput_1")
+    assert status == 3
+    assert "开闸" in out
+    assert not county.device("cam").relays["RelayOutput_1"].active
+    status, out, _ = run("relays", "cam", "--on", "RelayOutput_1", "--yes")
+    assert status == 0
+    assert "已证实" in out
+    assert county.device("cam").relays["RelayOutput_1"].active
+    told = json.loads(run("relays", "cam", "--off", "1", "--yes", "--json")[1])
+    assert told["relay"] == {
+        "token": "RelayOutput_1",
+        "active": False,
+        "proof": "told",
+        "returns_s": None,
+    }
+    assert run("relays", "police", "--on", "1", "--yes")[0] == 1
+
+
+def test_a_dangerous_setting_is_told_and_asked_back(run: Run, county: RunningCounty) -> None:
+    status, out, _ = run("set", "cam", "network", "http.enabled=false")
+    assert status == 3
+    assert "再也连不上" in out
+    assert county.device("cam").counters["op_SetNetworkProtocols"] == 0
+    assert run("set", "cam", "io", "relay.1.idle=closed", "--yes")[0] == 0
+    assert county.device("cam").relays["RelayOutput_1"].idle == "closed"
+
+
+def test_an_account_is_made_given_a_level_and_taken_away(
+    run: Run, county: RunningCounty, tmp_path: Path
+) -> None:
+    file = tmp_path / "outpost.password"
+    status, out, err = run("users", "cam", "--add", "outpost", "--generate", str(file))
+    assert status == 0
+    password = file.read_text().strip()
+    assert len(password) == 16
+    assert password not in out + err
+    assert file.stat().st_mode & 0o777 == 0o600
+    made = county.device("cam").users.all()[1]
+    assert (made.username, made.password, made.level) == ("outpost", password, "Operator")
+    told = json.loads(run("users", "cam", "--change", "outpost", "--level", "User", "--json")[1])
+    assert told["users"][1] == {"name": "outpost", "level": "User"}
+    assert county.device("cam").users.all()[1].password == password
+    assert run("users", "cam", "--remove", "outpost")[0] == 3
+    assert run("users", "cam", "--remove", "outpost", "--yes")[0] == 0
+    assert len(county.device("cam").users.all()) == 1
+
+
+def test_a_password_file_is_never_written_over_and_goes_with_a_refusal(
+    run: Run, county: RunningCounty, tmp_path: Path
+) -> None:
+    file = tmp_path / "kept"
+    file.write_text("mine")
+    assert run("users", "cam", "--add", "outpost", "--generate", str(file))[0] == 2
+    assert file.read_text() == "mine"
+    fresh = tmp_path / "fresh"
+    assert run("users", "cam", "--add", "admin", "--generate", str(fresh))[0] == 1
+    assert not fresh.exists()
+    file.write_text("longer-than-sixteen-characters")
+    assert run("users", "cam", "--add", "outpost", "--new-password-file", str(file))[0] == 2
+    assert run("users", "cam", "--add", "outpost")[0] == 2
+    assert county.device("cam").counters["op_CreateUsers"] == 0
+
+
+@pytest.mark.parametrize(("again", "status"), [("abcdefgh-1", 0), ("abcdefgh-2", 2)])
+def test_a_password_at_a_terminal_is_asked_for_twice(
+    run: Run, county: RunningCounty, monkeypatch: pytest.MonkeyPatch, again: str, status: int
+) -> None:
+    said = iter(["abcdefgh-1", again])
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("getpass.getpass", lambda _prompt: next(said))
+    assert run("users", "cam", "--add", "guard", "--level", "User")[0] == status
+    assert len(county.device("cam").users.all()) == (2 if status == 0 else 1)

@@ -87,12 +87,12 @@ def test_a_dry_run_sends_nothing(aspect: str) -> None:
         assert not [name for name in county.device().counters if name.startswith("op_Set")]
 
 
-@pytest.mark.parametrize("aspect", ["encoder", "imaging", "osd"])
+@pytest.mark.parametrize("aspect", WRITES)
 def test_a_set_that_lies_is_found_out(aspect: str) -> None:
     with camera() as (county, settings):
         county.switch(lying_set=True)
         with refused(DeviceTrouble.NOT_KEPT, "读回不一致"):
-            settings[aspect].write(WRITES[aspect])
+            settings[aspect].write(_different(settings[aspect], WRITES[aspect]))
 
 
 def test_a_rounded_bit_rate_is_shown_as_the_device_keeps_it() -> None:
@@ -144,6 +144,37 @@ def test_time_servers_are_written_before_the_mode() -> None:
         settings["time"].write({"mode": "NTP", "ntp.servers": ("10.1.1.1", "ntp.village"), "zone": "CST-8"})
         device = county.device()
         assert (device.time_mode, device.ntp_servers) == ("NTP", ("10.1.1.1", "ntp.village"))
+
+
+def test_time_servers_may_come_from_dhcp() -> None:
+    with camera() as (county, settings):
+        with refused(DeviceTrouble.BAD_VALUE, "NTP"):
+            settings["time"].write({"mode": "NTP"})
+        settings["time"].write({"mode": "NTP", "ntp.from_dhcp": True})
+        assert (county.device().time_mode, county.device().ntp_from_dhcp) == ("NTP", True)
+
+
+@pytest.mark.parametrize("make", ["reolink-like", "axis-like", "tapo-like"])
+def test_a_text_is_made_and_taken_away_over_media_and_over_media2(make: str) -> None:
+    with camera(personality=make) as (county, settings):
+        settings["osd"].write({"2.text": "前哨"})
+        assert "前哨" in [one.text for one in county.device().overlays.values()]
+        settings["osd"].write({"2.text": ""})
+        assert "前哨" not in [one.text for one in county.device().overlays.values()]
+
+
+def test_h264_comes_back_from_h265_over_media2() -> None:
+    with camera(personality="hik-like") as (county, settings):
+        settings["encoder"].write({"sub.codec": "H265"})
+        settings["encoder"].write({"sub.codec": "H264", "sub.fps": 5})
+        assert county.device().encoders["sub"].codec == "H264"
+
+
+def test_protocols_are_switched_and_moved() -> None:
+    with camera() as (county, settings):
+        settings["network"].write({"https.enabled": True, "https.port": 8443, "rtsp.port": 8554})
+        https, rtsp = (county.device().protocols[name] for name in ("HTTPS", "RTSP"))
+        assert (https.enabled, https.port, rtsp.enabled, rtsp.port) == (True, 8443, True, 8554)
 
 
 def test_a_manual_clock_keeps_its_time_when_the_zone_is_written() -> None:

