@@ -48,6 +48,7 @@ class FaultSwitches:
     rounding_set: bool = _switch(False, "bit rates are kept in steps of 64 kbit/s")
     drop_before_write: bool = _switch(False, "the connection is cut before a write is carried out")
     drop_after_write: bool = _switch(False, "the connection is cut after a write was carried out")
+    stuck_head: bool = _switch(False, "the head stands still and tells that it moves")
     leaks_identity: bool = _switch(False, "passages are told with a plate text (always TEST-PLATE)")
     picture: str = _switch("normal", "what the lens shows", choices=PICTURES)
     sip: str = _switch("ok", "how SIP OPTIONS is answered", choices=SIP_ANSWERS)

@@ -14,6 +14,7 @@ from agent.devices.account import Account
 from agent.devices.adapter import OnvifAdapter
 from agent.devices.conference import ConferenceAdapter
 from agent.devices.events import NoEvents, PullPoint
+from agent.devices.habits import HabitBook
 from agent.devices.identity import read_device_information
 from agent.devices.limits import Limits
 from agent.devices.login_memory import LoginMemory
@@ -36,6 +37,7 @@ class OnvifRoom:
     def __init__(self, *, limits: Limits | None = None, notebook: Notebook | None = None) -> None:
         """``notebook`` keeps what a restart must not forget; without it all is forgotten."""
         self._notebook = notebook
+        self._habits = HabitBook(notebook)
         self._limits = limits or Limits()
         self._services = shared_services()
         self._accounts: dict[str, tuple[Device, Account]] = {}
@@ -122,7 +124,11 @@ class OnvifRoom:
                 return held[1]
             memory = None if self._notebook is None else LoginMemory(self._notebook, device.id)
             account = Account(
-                device.username, device.password, rest_s=self._limits.refused_pause_s, memory=memory
+                device.username,
+                device.password,
+                rest_s=self._limits.refused_pause_s,
+                memory=memory,
+                habits=self._habits.of(device.id),
             )
             self._accounts[device.id] = (device, account)
             return account

@@ -162,6 +162,8 @@ class Session:
         )
         before = self.account.box_utc()
         reply = self._sent(question, None)
+        if reply.opened is not None:
+            self.account.heard(reply.opened.root, reply.answer.header("server"))
         told = _told_clock(reply)
         if told is not None:
             after = self.account.box_utc()

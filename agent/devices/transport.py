@@ -24,6 +24,8 @@ from agent.errors import DeviceError, DeviceTrouble
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 
+_STALE_WITHIN_S = 1.0
+"""A kept connection that the device had closed fails at once; later, the question was taken."""
 _REUSED_WITHIN_S = 3.0
 """An idle connection older than this is not trusted: cheap servers close after 5 s without a word."""
 _READ_BYTES = 65536
@@ -95,11 +97,15 @@ class Transport:
         request = _request(method, endpoint, body, headers or {})
         cap = self._limits.answer_bytes if cap_bytes is None else cap_bytes
         kept = self._take_kept(endpoint) if repeatable else None
+        began = self._monotonic()
         if kept is not None:
             try:
                 return self._talk(kept, endpoint, request, method=method, cap=cap, deadline=deadline)
-            except _Dropped:
-                pass
+            except _Dropped as error:
+                if self._monotonic() - began > _STALE_WITHIN_S:
+                    # The device took the question: the same token again would be a replay to it.
+                    detail = sentences.hung_up(endpoint.netloc)
+                    raise self._error(DeviceTrouble.BAD_ANSWER, detail) from error
         fresh = self._connect(endpoint, deadline)
         try:
             return self._talk(fresh, endpoint, request, method=method, cap=cap, deadline=deadline)

@@ -136,6 +136,8 @@ class Device:
         if self.faults.clock_offset_s != before.clock_offset_s:
             self.clock.offset_s = float(self.faults.clock_offset_s)
         self.users.credentials_refused = self.faults.wrong_password
+        if self.head is not None:
+            self.head.stick(self.faults.stuck_head)
         self.ledger.faults(self.faults.active())
         self.on_faults_changed()
 
