@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from agent.devices import discovery, sentences
 from agent.devices.account import Account
@@ -20,6 +20,9 @@ from agent.devices.limits import Limits
 from agent.devices.login_memory import LoginMemory
 from agent.devices.notifications import Tally
 from agent.devices.rtsp import RtspAdapter
+from agent.devices.scorecard import Card, Examiner, Mark, Pace, Scorecards
+from agent.devices.scorecard.examiner import with_writing
+from agent.devices.scorecard.writing import Tools
 from agent.devices.session import Session
 from agent.devices.settings import DeviceSettings
 from agent.devices.survey import Ports, Surveyed, survey
@@ -79,6 +82,42 @@ class OnvifRoom:
         """What can be done with a device. Raises DeviceError NOT_SUPPORTED for one without ONVIF."""
         self._require_onvif(device)
         return Upkeep(device, self._account(device), self._services, limits=self._limits)
+
+    def examine(
+        self,
+        device: Device,
+        *,
+        write: bool = False,
+        told: Callable[[Mark], None] = lambda _mark: None,
+        pace: Pace | None = None,
+    ) -> Card:
+        """What a device claims and does; with ``write`` also what it keeps, put back afterwards.
+
+        Raises DeviceError: NOT_SUPPORTED without ONVIF, READ_ONLY for ``write`` where the class forbids it,
+        and what keeps the device from being asked at all.
+        """
+        self._require_onvif(device)
+        if write and not device.device_class.writable:
+            detail = sentences.read_only(device.host, "scorecard --write")
+            raise DeviceError(DeviceTrouble.READ_ONLY, device.id, detail)
+        account = self._account(device)
+        examiner = Examiner(device, account, self._services, limits=self._limits, pace=pace)
+        with contextlib.closing(examiner):
+            card = examiner.examine(told)
+        if not write:
+            return card
+        with (
+            contextlib.closing(self.settings(device)) as aspects,
+            contextlib.closing(self.upkeep(device)) as upkeep,
+            contextlib.closing(self.open(device)) as adapter,
+        ):
+            tools = Tools(device.id, aspects, upkeep.head, adapter.snapshot, lambda: account.clock_error_s)
+            return with_writing(card, tools, told)
+
+    @property
+    def scorecards(self) -> Scorecards:
+        """The cards kept by make."""
+        return Scorecards(self._habits.notebook)
 
     def password_change(self, vault: Vault) -> PasswordChange:
         """The two phases of changing a device's password, through this room."""

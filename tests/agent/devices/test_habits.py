@@ -162,7 +162,7 @@ class _Counting(LooseLeaves):
 
 
 @contextmanager
-def two_alike(personality: str = "dahua-like", **habits: object) -> Iterator[RunningCounty]:
+def two_alike(personality: str = "dahua-like", /, **habits: object) -> Iterator[RunningCounty]:
     """Two devices of one make, with these fields of its personality changed."""
     with running(*(entry(name, personality=personality) for name in ("one", "two"))) as county:
         for name in ("one", "two"):
