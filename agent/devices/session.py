@@ -333,15 +333,7 @@ class Session:
         return abs((self.account.clock_error_s or 0.0) - used) > _CLOCK_MOVED_S
 
     def _sent(self, question: Question, mode: Mode | None) -> _Reply:
-        soap_headers = list(question.headers)
-        http_headers = {"Content-Type": f'{soap.CONTENT_TYPE}; action="{question.action}"'}
-        if mode is not None and mode.has_token:
-            soap_headers.append(self.account.token())
-        if mode is not None and mode.has_digest and self._challenge is not None:
-            http_headers["Authorization"] = self.account.authorization(
-                self._challenge, "POST", question.endpoint.target
-            )
-        body = soap.with_headers(question.envelope, soap_headers)
+        body, http_headers = self._request(question, mode)
         login = "none" if mode is None else mode.value
         with telling(question.operation, question.endpoint, login) as told:
             answer = self.transport.exchange(
@@ -351,10 +343,23 @@ class Session:
                 headers=http_headers,
                 cap_bytes=question.cap_bytes,
                 repeatable=question.repeatable,
+                again=lambda: self._request(question, mode),
             )
             reply = self._opened(answer)
             told.answered(answer.status, len(answer.body), reply.said)
         return reply
+
+    def _request(self, question: Question, mode: Mode | None) -> tuple[bytes, dict[str, str]]:
+        """Body and headers with a token or proof of their own."""
+        soap_headers = list(question.headers)
+        http_headers = {"Content-Type": f'{soap.CONTENT_TYPE}; action="{question.action}"'}
+        if mode is not None and mode.has_token:
+            soap_headers.append(self.account.token())
+        if mode is not None and mode.has_digest and self._challenge is not None:
+            http_headers["Authorization"] = self.account.authorization(
+                self._challenge, "POST", question.endpoint.target
+            )
+        return soap.with_headers(question.envelope, soap_headers), http_headers
 
     def _opened(self, answer: Answer) -> _Reply:
         content_type = answer.header("content-type")

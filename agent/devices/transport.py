@@ -82,11 +82,13 @@ class Transport:
         headers: Mapping[str, str] | None = None,
         cap_bytes: int | None = None,
         repeatable: bool = True,
+        again: Callable[[], tuple[bytes, Mapping[str, str]]] | None = None,
     ) -> Answer:
         """One request, one answer. Raises DeviceError.
 
         ``repeatable`` allows a kept connection, and one repetition when the device had silently
-        dropped it; without it a new connection is made, so that the request is sent at most once.
+        dropped it; ``again`` makes that request anew, for a token or proof sent twice is refused as a
+        replay. Without it a new connection is made, so that the request is sent at most once.
         """
         limit = self._limits.total_s
         deadline = (
@@ -103,9 +105,11 @@ class Transport:
                 return self._talk(kept, endpoint, request, method=method, cap=cap, deadline=deadline)
             except _Dropped as error:
                 if self._monotonic() - began > _STALE_WITHIN_S:
-                    # The device took the question: the same token again would be a replay to it.
+                    # The device took the question and cut the line over it.
                     detail = sentences.hung_up(endpoint.netloc)
                     raise self._error(DeviceTrouble.BAD_ANSWER, detail) from error
+                if again is not None:
+                    request = _request(method, endpoint, *again())
         fresh = self._connect(endpoint, deadline)
         try:
             return self._talk(fresh, endpoint, request, method=method, cap=cap, deadline=deadline)

@@ -31,7 +31,6 @@ _NOTIFICATION = "http://docs.oasis-open.org/wsn/b-2"
 _ACTIONS = "http://docs.oasis-open.org/wsn/bw-2/SubscriptionManager"
 _TOPIC = "{http://docs.oasis-open.org/wsn/t-1}topic"
 _IN_MINUTES = 30.0
-_BRIEF = "PT1S"
 _MOST_TOPICS = 500
 
 
@@ -44,6 +43,12 @@ class Terms:
     minutes: int = 2
     pull_s: float = 12.0
     """Longer than the 10 s after which Tapo drops a pull."""
+    brief_s: float = 1.0
+    """Pulls that only fetch what is there."""
+
+    @property
+    def brief(self) -> str:
+        return f"PT{self.brief_s:g}S"
 
 
 @dataclass(slots=True)
@@ -76,8 +81,8 @@ def pull_point(bench: Bench, terms: Terms) -> Generator[Mark, None, None]:
         told = both("只取用一个名额，不占满", "one is taken, the rest is left to others")
         yield mark("slots", most, ">= 1", Verdict.UNDECIDED, told)
         yield _lease(bench, slot, terms, absolute=absolute)
-        yield _parameters(bench, slot)
-        yield _states(bench, slot)
+        yield _parameters(bench, slot, terms.brief)
+        yield _states(bench, slot, terms.brief)
         yield _renewed(bench, slot, "renew", f"PT{terms.renew_s}S", float(terms.renew_s))
         yield _long_pull(bench, slot, terms.pull_s)
         yield _announced(bench, slot)
@@ -152,11 +157,11 @@ def _lease(bench: Bench, slot: _Slot, terms: Terms, *, absolute: bool) -> Mark:
     return mark("lease", f"{terms.lease_s} s", seconds(got), verdict, told)
 
 
-def _parameters(bench: Bench, slot: _Slot) -> Mark:
+def _parameters(bench: Bench, slot: _Slot, brief: str) -> Mark:
     """Whether the reference parameters must really come back: one pull without them."""
     if not slot.parameters:
         return mark("parameters", False, "-", Verdict.NOT_OFFERED, both("没有引用参数", "none are told"))
-    without = _pull(bench, slot, _BRIEF, parameters=())
+    without = _pull(bench, slot, brief, parameters=())
     needed = without is None or without.fault is not None
     told = (
         both("不回送就被拒绝", "refused without them")
@@ -166,17 +171,17 @@ def _parameters(bench: Bench, slot: _Slot) -> Mark:
     return mark("parameters", True, needed, compared(True, needed), told)
 
 
-def _states(bench: Bench, slot: _Slot) -> Mark:
+def _states(bench: Bench, slot: _Slot, brief: str) -> Mark:
     """Drain what came by itself, then ask for the present states."""
     for _ in range(3):
-        opened = _pull(bench, slot, _BRIEF)
+        opened = _pull(bench, slot, brief)
         if opened is None or not _read_topics(slot, opened):
             break
     asked = _ask(bench, slot, "SetSynchronizationPoint", f"{_EVENTS}/PullPointSubscription", _EVENTS)
     done = asked is not None and asked.fault is None
     if done:
         bench.habits.contradicted(Habit.NO_SYNCHRONIZATION)
-        again = _pull(bench, slot, _BRIEF)
+        again = _pull(bench, slot, brief)
         count = 0 if again is None else _read_topics(slot, again)
         told = both(
             f"重报了 {'若干' if count else '0 个'}状态",

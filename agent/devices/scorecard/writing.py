@@ -9,9 +9,10 @@ also after an error; what could not be is told by name and value, to be set by h
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from agent.devices.scorecard import picture
@@ -31,6 +32,8 @@ _STARTS_WITHIN_S = 2.0
 _MOVED = 0.02
 """In generic units: less is the head's own noise."""
 _CLOCK_RIGHT_S = 2.0
+_COMMON_RATES: tuple[Value, ...] = (5, 10, 15, 20, 25, 30)
+"""Makes round what lies between; a step of one would come back as it was and look like a lie."""
 _TEXT = "0123456789" * 4
 _OWN_PRESET = "outpost"
 NOTHING_SENT = (DeviceTrouble.READ_ONLY, DeviceTrouble.NOT_SUPPORTED, DeviceTrouble.BAD_VALUE)
@@ -175,6 +178,7 @@ class Writer:
         try:
             way_back = head.store(_OWN_PRESET)
         except DeviceError as error:
+            self._sweep(presets)
             told = both(
                 f"存不下返回点，未试：{error.kind}", f"the way back cannot be stored, not tried: {error.kind}"
             )
@@ -220,35 +224,47 @@ class Writer:
                 return away
 
     def _turned_back(self, way_back: Preset, start: Bearing, *, new: bool) -> bool:
-        """Where it looked before, and without the preset made for it. Never raises DeviceError."""
-        head = self._tools.head
-        done = False
+        """Where it looked before, and without the preset made for it. Raises nothing."""
         for attempt in range(_TRIES):
-            try:
-                head.go_to(way_back.token)
-                ends = time.monotonic() + _TURNS_WITHIN_S
-                while time.monotonic() < ends:
-                    self._tools.pause(_STEP_S)
-                    now = head.bearing()
-                    if not now.moving and not elsewhere(start, now):
-                        break
-                done = not elsewhere(start, head.bearing())
-                if new:
-                    head.forget(way_back.token)
-                break
-            except DeviceError:
-                if attempt + 1 < _TRIES:
-                    self._tools.pause(_PAUSE_S)
-        else:
-            done = False
-        if not done:
-            where = f"pan {start.pan:.2f} tilt {start.tilt:.2f} zoom {start.zoom:.2f}"
-            told = both(
+            if attempt:
+                self._tools.pause(_PAUSE_S)
+            with contextlib.suppress(DeviceError):
+                self._tools.head.go_to(way_back.token)
+            with contextlib.suppress(DeviceError):
+                if self._stands_at(start) and (not new or self._forgotten(way_back.token)):
+                    return True
+        where = f"pan {start.pan:.2f} tilt {start.tilt:.2f} zoom {start.zoom:.2f}"
+        self._leave(
+            both(
                 f"请手工把云台转回 {where}，并删除预置位 {_OWN_PRESET}",
                 f"turn the head back by hand to {where}, and take preset {_OWN_PRESET} away",
             )
-            self._leave(told)
-        return done
+        )
+        return False
+
+    def _stands_at(self, place: Bearing) -> bool:
+        ends = time.monotonic() + _TURNS_WITHIN_S
+        while time.monotonic() < ends:
+            now = self._tools.head.bearing()
+            if not now.moving:
+                return not elsewhere(place, now)
+            self._tools.pause(_STEP_S)
+        return False
+
+    def _forgotten(self, token: str) -> bool:
+        """Whether a preset is gone, whatever was answered to taking it away."""
+        if any(one.token == token for one in self._tools.head.presets()):
+            with contextlib.suppress(DeviceError):
+                self._tools.head.forget(token)
+        return all(one.token != token for one in self._tools.head.presets())
+
+    def _sweep(self, before: Sequence[Preset]) -> None:
+        """Take a preset of ours away that was stored although the answer to it was lost."""
+        known = {one.token for one in before}
+        with contextlib.suppress(DeviceError):
+            for one in self._tools.head.presets():
+                if one.token not in known and one.name == _OWN_PRESET:
+                    self._forgotten(one.token)
 
 
 Step = Callable[[Settings, Mapping[str, Allowed]], Settings | str]
@@ -256,11 +272,17 @@ Step = Callable[[Settings, Mapping[str, Allowed]], Settings | str]
 
 
 def rate_step(before: Settings, allowed: Mapping[str, Allowed]) -> Settings | str:
-    """The frame rate of the smallest stream by one step, downwards where there is room. Pure."""
+    """The frame rate of the smallest stream by one step of the common rates, downwards first. Pure."""
     names = [name for name in before if name.endswith(".fps")]
     if not names:
         return both("没有帧率设置", "it has no frame rate to set")
-    return _one_step(names[-1], before, allowed)
+    name = names[-1]
+    span = allowed.get(name, Allowed())
+    if not span.values:
+        low, high = span.low or 1.0, span.high or 30.0
+        common = tuple(rate for rate in _COMMON_RATES if low <= float(str(rate)) <= high)
+        span = Allowed(values=common) if common else span
+    return _one_step(name, before, {name: span})
 
 
 def brightness_step(before: Settings, allowed: Mapping[str, Allowed]) -> Settings | str:

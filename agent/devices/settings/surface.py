@@ -80,7 +80,15 @@ class Surface:
         endpoint = self._endpoint(service, operation)
         content = element(NAMESPACES[service], operation, *parts)
         action = f"{NAMESPACES[service]}/{operation}"
-        question = plain_question(operation, endpoint, content, action=action, optional=optional)
+        # A write is sent at most once: SetPreset twice would store two.
+        question = plain_question(
+            operation,
+            endpoint,
+            content,
+            action=action,
+            optional=optional,
+            repeatable=operation.startswith("Get"),
+        )
         opened = self.session.faulty(question)
         if opened.fault is not None:
             raise self._refused(operation, opened.fault)

@@ -210,18 +210,17 @@ def refusals(county: RunningCounty, name: str) -> int:
 def test_the_second_device_of_a_make_is_asked_less_and_refuses_nothing(
     kept_on_disk: bool, tmp_path: Path
 ) -> None:
-    limits = replace(QUICK, lease_s=1)
     with two_alike(**BAD_HABITS) as county, contextlib.ExitStack() as stack:
         book = (
             stack.enter_context(contextlib.closing(SqliteNotebook(tmp_path / "n.db")))
             if kept_on_disk
             else None
         )
-        room = OnvifRoom(limits=limits, notebook=book)
+        room = OnvifRoom(limits=QUICK, notebook=book)
         contact(room, row(county, "one"), pulls=4)
         first = count(county, "one", "requests"), refusals(county, "one")
         if book is not None:
-            room = OnvifRoom(limits=limits, notebook=book)  # as after a restart
+            room = OnvifRoom(limits=QUICK, notebook=book)  # as after a restart
         contact(room, row(county, "two"), pulls=4)
         second = count(county, "two", "requests"), refusals(county, "two")
         assert second[1] == 1, "GetEndpointReference, which is optional and asked of every device"

@@ -174,12 +174,13 @@ def test_a_new_firmware_is_a_new_card_and_shows_what_changed() -> None:
     assert len(cards.all()) == 2
 
 
-def test_the_oldest_card_gives_way_when_there_are_too_many() -> None:
+def test_the_oldest_card_gives_way_when_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.devices.scorecard.kept._MOST_SHEETS", 20)
     cards = Scorecards(LooseLeaves())
-    for number in range(203):
+    for number in range(23):
         cards.add(card(who=replace(WHO, firmware=f"{number:03d}"), day=number))
     kept = [sheet.firmware for sheet in cards.all()]
-    assert (len(kept), kept[0], kept[-1]) == (200, "003", "202")
+    assert (len(kept), kept[0], kept[-1]) == (20, "003", "022")
 
 
 # --- rules of single trials -----------------------------------------------------------------------------
@@ -241,7 +242,9 @@ def test_a_step_stays_within_the_range_and_names_why_there_is_none() -> None:
     assert neighbour(1.0, Allowed(low=1, high=30)) == 2.0
     assert neighbour(5.0, Allowed(low=5, high=5)) is None
     assert neighbour(0.0, Allowed()) is None
-    assert rate_step({"main.fps": 25, "sub.fps": 10}, {}) == {"sub.fps": 9}
+    assert rate_step({"main.fps": 25, "sub.fps": 10}, {}) == {"sub.fps": 5}
+    assert rate_step({"sub.fps": 25.0}, {"sub.fps": Allowed(low=1, high=25)}) == {"sub.fps": 20.0}
+    assert rate_step({"sub.fps": 12}, {"sub.fps": Allowed(values=(12, 8))}) == {"sub.fps": 8}
     assert isinstance(rate_step({}, {}), str)
     assert isinstance(brightness_step({"brightness": "auto"}, {}), str)
     assert brightness_step({"2.brightness": 50.0}, {}) == {"2.brightness": 49.0}
