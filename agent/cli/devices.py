@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from agent.cli import looking, search, settings, upkeep
+from agent.cli import looking, scorecard, search, settings, upkeep
 from agent.cli.desk import Desk, opened
 from agent.errors import DeviceError
 from protocol.words import DeviceClass
@@ -44,6 +44,9 @@ def _looking(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     snapshot.add_argument(
         "-o", "--output", type=Path, metavar="FILE", help="default ID.jpg / 缺省为 编号.jpg"
     )
+    card = _dangerous(kinds, "scorecard", scorecard.scorecard, "what makes claim and do / 厂家行为记分卡")
+    card.add_argument("device", nargs="*", help="id, GB code or address; absent: all kept cards / 缺省为已存")
+    card.add_argument("--write", action="store_true", help="try writes too, put back / 也试写，随后恢复")
 
 
 def _settings(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -184,7 +184,7 @@ def _states(bench: Bench, slot: _Slot, brief: str) -> Mark:
         again = _pull(bench, slot, brief)
         count = 0 if again is None else _read_topics(slot, again)
         told = both(
-            f"重报了 {'若干' if count else '0 个'}状态",
+            f"重报了{'若干' if count else ' 0 个'}状态",
             f"{'states were' if count else 'no state was'} told again",
         )
     else:
