@@ -385,5 +385,9 @@ def test_a_guess_is_not_made_again_after_a_refusal() -> None:
                 Reason.AUTH_BACKOFF,
                 Reason.AUTH_BACKOFF,
             ]
-        assert count(county, "two", "auth_wrong_password") == 1
+            assert count(county, "two", "auth_wrong_password") == 1
+            assert count(county, "two", "auth_missing") == 0
+            adapter.forget_failures()
+            assert adapter.climb().reason is Reason.AUTH_FAILED
+        assert count(county, "two", "auth_missing") == 1, "how it wants to be logged in to is asked anew"
         assert not county.device("two").users.locked()

@@ -311,6 +311,7 @@ def test_a_device_that_cuts_the_line_over_a_write_is_left_as_it_was(fault: str) 
         card = OnvifRoom(limits=QUICK).examine(row(county, "cam"), write=True, pace=BRIEF)
         county.switch("cam", **{fault: False})
         assert not card.left
+        assert counters(county)["op_SetPreset"] == 1, "a write is sent at most once"
         assert settings(county) == before
 
 
