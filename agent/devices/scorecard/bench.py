@@ -13,6 +13,7 @@ from lxml import etree
 
 from agent.devices.address import AddressRefused, Endpoint, first_usable, http_endpoint
 from agent.devices.habits import Habits
+from agent.devices.identity import read_device_information
 from agent.devices.session import Session, plain_question
 from agent.devices.soap import Opened, child, element, local_name
 from agent.devices.wsdl import NAMESPACES
@@ -74,7 +75,20 @@ class Bench:
             optional=optional,
             repeatable=repeatable,
         )
-        return self.session.faulty(question)
+        try:
+            return self.session.faulty(question)
+        except DeviceError as error:
+            if error.kind is DeviceTrouble.NOT_SUPPORTED:
+                self._proved()
+            raise
+
+    def _proved(self) -> None:
+        """An optional question was refused, maybe for the log-in: ask what every account may.
+
+        Raises DeviceError AUTH_FAILED when that is refused too; otherwise each of some twenty optional
+        questions would be one more try of a password that was changed meanwhile.
+        """
+        read_device_information(self.session)
 
     def tried(self, service: str, operation: str, *parts: etree._Element) -> etree._Element | None:
         """The answer's element with something in it; None for a fault, an empty one, or none at all.

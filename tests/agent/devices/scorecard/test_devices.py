@@ -26,8 +26,9 @@ from simulator.device.personality import PERSONALITIES, Lifetime
 from simulator.device.ports import MovingPicture, StreamServer
 from tests.agent.devices.builders import a_device
 from tests.agent.devices.scorecard.test_rules import street
-from tests.support.hostile import ATTACKS, Hostile
+from tests.support.hostile import ATTACKS, Hostile, answering
 from tests.support.processes import wait_until
+from tests.support.recorded import Recorded, answer_to, onvif_data, recorded_devices
 from tests.support.scorecards import BRIEF, GOLDEN, cards, row, text_of
 from tests.support.virtual_county import RunningCounty, StillLens, entry, running
 
@@ -194,6 +195,50 @@ def test_after_a_refused_password_nothing_more_is_asked() -> None:
             assert told.value.kind in (DeviceTrouble.AUTH_FAILED, DeviceTrouble.AUTH_BACKOFF)
         assert counters(county)["auth_wrong_password"] == 1
         assert not county.device().users.locked()
+
+
+@pytest.mark.parametrize("personality", ["dahua-like", "bosch-like"])
+def test_a_password_that_is_changed_in_the_middle_is_noticed_before_the_account_locks(
+    personality: str,
+) -> None:
+    with device(personality=personality) as county:
+
+        def told(one: Mark) -> None:
+            if one.trial == "addresses":
+                county.switch(wrong_password=True)
+
+        with pytest.raises(DeviceError) as raised:
+            OnvifRoom(limits=QUICK).examine(row(county, "cam"), told=told, pace=BRIEF)
+        assert raised.value.kind is DeviceTrouble.AUTH_FAILED
+        tries = sum(n for key, n in counters(county).items() if key.startswith("auth_wrong"))
+        assert 1 <= tries <= 3, counters(county)
+        assert not county.device().users.locked()
+
+
+def test_every_recorded_device_gets_a_card_or_a_reason() -> None:
+    for recorded in recorded_devices(onvif_data()):
+        room, began = OnvifRoom(limits=QUICK), time.monotonic()
+        try:
+            card = _card_of_a_recorded(recorded, room)
+        except DeviceError as error:
+            assert error.kind is DeviceTrouble.NOT_SUPPORTED, recorded.name
+            continue
+        assert time.monotonic() - began < 5
+        sheet, _ = room.scorecards.add(card)
+        assert [*room.scorecards.all()] == [sheet], recorded.name
+
+
+def _card_of_a_recorded(recorded: Recorded, room: OnvifRoom) -> Card:
+    ports: list[int] = []
+    with answering(lambda request: _recorded(recorded, request, ports[0])) as server:
+        ports.append(server.port)
+        return room.examine(a_device(port=server.port), pace=HASTY)
+
+
+def _recorded(device: Recorded, request: bytes, port: int) -> bytes:
+    if request.startswith(b"GET"):
+        return b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
+    return answer_to(device, request, port)
 
 
 @pytest.mark.parametrize("fault", ["hung", "html_200", "broken_xml", "entity_bomb", "redirect"])
