@@ -21,7 +21,7 @@ from tests.support.virtual_county import RunningCounty, entry, running
 
 GOLDEN = Path(__file__).resolve().parents[1] / "agent" / "devices" / "golden" / "scorecards.txt"
 PASSWORD = "pass-word-1"
-BRIEF = Pace(terms=Terms(pull_s=1.5, brief_s=0.1))
+BRIEF = Pace(terms=Terms(pull_s=1.0, brief_s=0.1))
 """For tests of anything but the long pull."""
 
 

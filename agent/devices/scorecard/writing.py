@@ -87,7 +87,9 @@ class Writer:
         except DeviceError as error:
             verdict, told = _judged(error), error.kind.value
         finally:
-            restored = self._put_back(aspect, before)
+            # An automatic exposure moves its own figures: of the picture only what was written is put back.
+            mine = {each: before[each] for each in wanted if each in before}
+            restored = self._put_back(aspect, mine if name == "imaging" else before)
         ((setting, value),) = list(wanted.items())[:1]
         does = value if verdict is Verdict.HONEST else f"{before.get(setting)} ({told})"
         evidence = both(

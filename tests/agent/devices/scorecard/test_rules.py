@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -19,8 +20,15 @@ from agent.devices.scorecard.kept import CARD_TOPIC, differences, merged, read, 
 from agent.devices.scorecard.listening import announced_topics
 from agent.devices.scorecard.looking import judge_zone
 from agent.devices.scorecard.picture import moved, size_of
-from agent.devices.scorecard.writing import brightness_step, judge_turn, neighbour, rate_step
-from agent.management import Allowed
+from agent.devices.scorecard.writing import (
+    Tools,
+    Writer,
+    brightness_step,
+    judge_turn,
+    neighbour,
+    rate_step,
+)
+from agent.management import Allowed, Change, Settings
 from agent.model import Identity
 
 H, L, U, N = Verdict.HONEST, Verdict.LIES, Verdict.UNDECIDED, Verdict.NOT_OFFERED
@@ -263,6 +271,37 @@ def test_a_step_stays_within_the_range_and_names_why_there_is_none() -> None:
 )
 def test_a_preset_is_judged_by_the_picture_first(claims: bool, seen: bool | None, verdict: Verdict) -> None:
     assert judge_turn(claims=claims, seen=seen)[0] is verdict
+
+
+class _LivingPicture:
+    """An aspect whose automatic gain is another one at every look."""
+
+    name = "imaging"
+
+    def __init__(self) -> None:
+        self.brightness = 50.0
+        self.looks = 0
+        self.written: list[str] = []
+
+    def read(self) -> Settings:
+        self.looks += 1
+        return {"brightness": self.brightness, "exposure.gain_db": float(self.looks)}
+
+    def allowed(self) -> Mapping[str, Allowed]:
+        return {"brightness": Allowed(low=0, high=100)}
+
+    def write(self, wanted: Settings, *, dry_run: bool = False) -> Change:
+        self.written += wanted
+        self.brightness = float(str(wanted["brightness"]))
+        return Change(self.name, (), dry_run=dry_run)
+
+
+def test_figures_that_live_by_themselves_are_not_put_back() -> None:
+    living = _LivingPicture()
+    writer = Writer(Tools("cam", {"imaging": living}, None, bytes, lambda: None, pause=lambda _s: None))  # type: ignore[arg-type]
+    made = writer._stepped("set_brightness", "imaging", brightness_step)
+    assert made.verdict is H
+    assert (living.brightness, living.written, writer.left) == (50.0, ["brightness", "brightness"], [])
 
 
 # --- pictures -------------------------------------------------------------------------------------------
