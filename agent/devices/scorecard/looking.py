@@ -103,16 +103,25 @@ def services(bench: Bench) -> Iterator[Mark]:
 
 
 def _addresses(bench: Bench) -> Mark:
-    hosts = {urlsplit(xaddr).hostname for xaddr in bench.told}
+    hosts = {_scheme_and_host(xaddr)[1] for xaddr in bench.told}
     if not hosts:
         return mark("addresses", "-", "-", Verdict.UNDECIDED, both("没有返回地址", "no address was returned"))
-    right = hosts == {bench.session.device.host}
+    right = hosts == {bench.session.device.host.lower()}
     told = (
         both("与登记的主机一致", "the enrolled host")
         if right
         else both("指向另一台主机", "they name another host")
     )
     return mark("addresses", True, right, Verdict.HONEST if right else Verdict.LIES, told)
+
+
+def _scheme_and_host(uri: str) -> tuple[str, str]:
+    """Of an address as a device wrote it; empty where it is none."""
+    try:
+        split = urlsplit(uri.strip())
+        return split.scheme, split.hostname or ""
+    except ValueError:
+        return "", ""
 
 
 def login(bench: Bench) -> Iterator[Mark]:
@@ -174,8 +183,8 @@ def _stream(bench: Bench, profile: str) -> Mark:
             Verdict.LIES,
             both(f"问不到：{error.kind}", f"not told: {error.kind}"),
         )
-    split = urlsplit(uri)
-    right = split.scheme == "rtsp" and split.hostname == session.device.host
+    scheme, host = _scheme_and_host(uri)
+    right = scheme == "rtsp" and host == session.device.host.lower()
     secret = both("，带有口令", ", with a password in it") if redact(uri) != uri else ""
     told = (
         both("RTSP 地址在登记的主机上", "RTSP on the enrolled host")
@@ -195,7 +204,9 @@ def _snapshot(bench: Bench, profile: str) -> Iterator[Mark]:
         yield mark("snapshot_secret", "-", "-", Verdict.NOT_OFFERED, told)
         return
     login, why = _fetched(bench, uri)
-    told = why or both(f"登录方式 {login}", f"log-in: {login}")
+    strange = _scheme_and_host(uri)[1] != bench.session.device.host.lower()
+    elsewhere = ("，地址指向另一台主机", ", its address names another host") if strange else ("", "")
+    told = why or both(f"登录方式 {login}{elsewhere[0]}", f"log-in: {login}{elsewhere[1]}")
     yield mark(
         "snapshot", claimed, login if not why else False, compared(claimed is not False, not why), told
     )

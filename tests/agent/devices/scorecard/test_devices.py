@@ -146,6 +146,17 @@ def test_addresses_that_name_another_host_are_told() -> None:
         found = judged(county)
         assert {found[trial].verdict for trial in ("addresses", "stream_address")} == {L}
         assert found["snapshot"].verdict is H
+        assert "另一台主机" in found["snapshot"].evidence
+
+
+def test_junk_for_an_address_is_a_lie_and_no_crash() -> None:
+    junk = {"a": "rtsp://[bad", "b": "http://127.0.0.1:99999/x", "c": "", "d": "\u202ertsp:// /", "e": "rtsp"}
+    with running(*(entry(name) for name in junk)) as county:
+        for name, uri in junk.items():
+            county.device(name).stream_url = lambda _token, uri=uri: uri  # type: ignore[misc]
+        for name, card in cards(county, junk, pace=BRIEF).items():
+            found = {one.trial: one for one in card.marks}
+            assert found["stream_address"].verdict is L, name
 
 
 def test_no_free_slot_is_told_and_takes_none() -> None:
