@@ -53,6 +53,7 @@ class FaultSwitches:
     drop_before_write: bool = _switch(False, "the connection is cut before a write is carried out")
     drop_after_write: bool = _switch(False, "the connection is cut after a write was carried out")
     drop_after_upload: bool = _switch(False, "the connection is cut after a file was taken")
+    stuck_head: bool = _switch(False, "the head stands still and tells that it moves")
     leaks_identity: bool = _switch(False, "passages are told with a plate text (always TEST-PLATE)")
     pulls: str = _switch(
         "honest",

@@ -6,7 +6,18 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from agent.cli import accounts, contacts, looking, recordings, search, settings, telling, trust, upkeep
+from agent.cli import (
+    accounts,
+    contacts,
+    looking,
+    recordings,
+    scorecard,
+    search,
+    settings,
+    telling,
+    trust,
+    upkeep,
+)
 from agent.cli.desk import Desk, opened
 from agent.devices.upkeep.accounts import LEVELS
 from agent.errors import DeviceError
@@ -47,6 +58,9 @@ def _looking(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     snapshot.add_argument(
         "-o", "--output", type=Path, metavar="FILE", help="default ID.jpg / 缺省为 编号.jpg"
     )
+    card = _dangerous(kinds, "scorecard", scorecard.scorecard, "what makes claim and do / 厂家行为记分卡")
+    card.add_argument("device", nargs="*", help="id, GB code or address; absent: all kept cards / 缺省为已存")
+    card.add_argument("--write", action="store_true", help="try writes too, put back / 也试写，随后恢复")
 
     kept = _command(kinds, "recordings", recordings.recordings, "recorded days and gaps / 录像天数和缺失")
     kept.add_argument("device", help=_DEVICE)

@@ -19,6 +19,7 @@ from enum import StrEnum
 from lxml import etree
 
 from agent.devices.digest import Challenge
+from agent.devices.habits import HabitBook, Habits
 from agent.devices.login_memory import LoginMemory
 from agent.devices.pins import Pins
 from agent.devices.vocabulary import Vocabulary
@@ -59,6 +60,7 @@ class Account:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         memory: LoginMemory | None = None,
         pins: Pins | None = None,
+        habits: Habits | None = None,
     ) -> None:
         self.username = username
         self.password = password
@@ -66,6 +68,8 @@ class Account:
         """Who may be shown the credentials, over TLS. A device with TLS is not spoken to without."""
         self.rest_s = rest_s
         self._memory = memory
+        self.habits = HabitBook().of("") if habits is None else habits
+        self._refused_once = False
         self._noted = None if memory is None else memory.mode()
         self._noted_rest = True
         self.mode: Mode | None = Mode(self._noted) if self._noted in list(Mode) else None
@@ -92,6 +96,7 @@ class Account:
             self._rests_until = self._monotonic() + self.rest_s
             self.mode = None
             self._noted_rest = True
+            self._refused_once = True
             if self._memory is not None:
                 self._memory.refused(self.username, self.password, rest_s=self.rest_s)
 
@@ -99,9 +104,22 @@ class Account:
         """The device accepted the credentials."""
         self.forgiven()
         mode = self.mode
-        if self._memory is not None and mode is not None and mode != self._noted:
-            self._noted = mode.value
+        if mode is None or mode == self._noted:
+            return
+        self._noted = mode.value
+        self.habits.logged_in(mode.value)
+        if self._memory is not None:
             self._memory.note_mode(mode.value)
+
+    def heard(self, root: etree._Element, server: str) -> None:
+        """An answer before any log-in: another device of its kind may have shown how this one wants it.
+
+        Never after a refusal: what was guessed once is not guessed again.
+        """
+        self.habits.heard(root, server)
+        guess = self.habits.login_mode()
+        if self.mode is None and not self._refused_once and guess in list(Mode):
+            self.mode = Mode(guess)
 
     def forgiven(self) -> None:
         """The operator changed something: the next try may come at once."""

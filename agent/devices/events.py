@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -29,6 +30,7 @@ from agent.devices.account import Account
 from agent.devices.address import AddressRefused, Endpoint, http_endpoint
 from agent.devices.device_state import StateBook
 from agent.devices.echoes import Echoes
+from agent.devices.habits import Habit
 from agent.devices.identity import read_whereabouts
 from agent.devices.limits import Limits
 from agent.devices.notifications import Tally, Told, read_told
@@ -52,6 +54,10 @@ _FORGOTTEN = (DeviceTrouble.BAD_ANSWER, DeviceTrouble.NO_ONVIF)
 _MESSAGES = 100
 _ASK_AGAIN = (DeviceTrouble.UNREACHABLE, DeviceTrouble.HUNG, DeviceTrouble.CERTIFICATE_CHANGED)
 """The device was not asked at all: the slot stays noted until it is."""
+_MINUTES = 30.0
+"""A lease so many times longer than asked for: the device reads seconds as minutes."""
+_CUT_OFF_S = 1.0
+"""A pull that ends without an answer after less is no habit of the device."""
 _FAILURES_FORGIVEN = 2
 """So many pulls in a row may fail on the way before the pull point is given back and made anew."""
 
@@ -101,6 +107,7 @@ class PullPoint:
         self._storage = storage
         self._session = Session(device, account, services, limits=limits)
         self._account = account
+        self._habits = account.habits
         self._services = services
         self._limits = limits
         self._tally = tally
@@ -113,6 +120,8 @@ class PullPoint:
         self._strangers = strangers or StrangeBook()
         self._pulls = Pace(burst=PULL_BURST, every_s=PULL_EVERY_S)
         self._made_at = Pace(burst=MADE_BURST, every_s=MADE_EVERY_S)
+        self._states_unasked = False
+        self._cut_off_s: list[float] = []
         self._closed = threading.Event()
         self._wait = wait or self._closed.wait
         self._swap = threading.Lock()
@@ -134,6 +143,7 @@ class PullPoint:
                 return ()
             raise
         told = read_told(content, now=datetime.now(UTC), tally=self._tally)
+        self._ask_for_untold_states(told)
         if self._storage is not None:
             self._storage.take(self.device.id, told.notices)
         return self._passed_on(told)
@@ -156,7 +166,8 @@ class PullPoint:
             try:
                 return self._answer(held)
             except DeviceError as error:
-                if self._open is not None or error.kind not in _FORGOTTEN or self._closed.is_set():
+                gone = error.kind in _FORGOTTEN and not isinstance(error, _CutOff)
+                if self._open is not None or not gone or self._closed.is_set():
                     raise
         return self._answer(self._create())
 
@@ -171,6 +182,7 @@ class PullPoint:
             self._suffer(point, error)
             raise
         point.failures, point.served = 0, True
+        self._cut_off_s.clear()
         self._note_lease(point, content)
         return content
 
@@ -194,6 +206,8 @@ class PullPoint:
         point = self._open
         if point is None or self._monotonic() < point.ends_mono_s:
             return point
+        if not point.renewable:
+            self._habits.doubted(Habit.NO_RENEW)
         self._drop(point)
         return None
 
@@ -205,14 +219,11 @@ class PullPoint:
         if self._events is None:
             self._events = self._found()
         self._give_back_left_over()
-        lease = timedelta(seconds=self._limits.lease_s)
-        opened = self._session.faulty(self._creation(f"PT{self._limits.lease_s}S"))
-        if opened.fault is not None and quirks.wants_absolute_time(opened.fault.codes):
-            offset = timedelta(seconds=self._account.clock_error_s or 0.0)
-            ends = datetime.now(UTC) + offset + lease
-            opened = self._session.faulty(self._creation(ends.strftime("%Y-%m-%dT%H:%M:%SZ")))
+        opened = self._begun()
         point = self._made(opened)
         self._made_at.take(self._monotonic())
+        point.renewable = not self._habits.holds(Habit.NO_RENEW)
+        self._judge_lease(point, opened)
         self._note(point)
         with self._swap:
             if not self._closed.is_set():
@@ -222,6 +233,46 @@ class PullPoint:
             return point
         self._synchronise(point)
         return point
+
+    def _begun(self) -> Opened:
+        """The answer to a creation, asked as the make is known to want it, else in the other way too."""
+        habits = self._habits
+        absolute = habits.holds(Habit.ABSOLUTE_TIME)
+        opened = self._session.faulty(self._creation(self._until() if absolute else self._term()))
+        if opened.fault is None or not quirks.wants_absolute_time(opened.fault.codes):
+            return opened
+        if not absolute and habits.holds(Habit.LEASE_IN_MINUTES):
+            habits.contradicted(Habit.LEASE_IN_MINUTES)
+            return self._begun()
+        other = self._session.faulty(self._creation(self._term() if absolute else self._until()))
+        if other.fault is None and absolute:
+            habits.contradicted(Habit.ABSOLUTE_TIME)
+        elif other.fault is None:
+            habits.learned(Habit.ABSOLUTE_TIME)
+        return other
+
+    def _term(self) -> str:
+        """The lease as a duration; a device that reads seconds as minutes is asked for as many minutes."""
+        in_minutes = self._habits.holds(Habit.LEASE_IN_MINUTES)
+        return f"PT{math.ceil(self._limits.lease_s / 60) if in_minutes else self._limits.lease_s}S"
+
+    def _until(self) -> str:
+        """The end of the lease by the device's clock."""
+        offset = timedelta(seconds=self._account.clock_error_s or 0.0)
+        ends = datetime.now(UTC) + offset + timedelta(seconds=self._limits.lease_s)
+        return ends.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def _judge_lease(self, point: _PullPoint, opened: Opened) -> None:
+        """Whether the device reads seconds as minutes; one that was thought to is renewed at once."""
+        granted, asked = granted_s(opened.content), float(self._limits.lease_s)
+        if granted is None or self._habits.holds(Habit.ABSOLUTE_TIME):
+            return
+        if not self._habits.holds(Habit.LEASE_IN_MINUTES):
+            if granted >= _MINUTES * asked:
+                self._habits.learned(Habit.LEASE_IN_MINUTES)
+        elif granted < asked / 2:
+            self._habits.contradicted(Habit.LEASE_IN_MINUTES)
+            point.renew_mono_s = self._monotonic()
 
     def _found(self) -> Endpoint:
         if self._account.clock_error_s is None:
@@ -246,7 +297,7 @@ class PullPoint:
             self._events,
             content,
             action=action,
-            headers=_addressing(action, str(self._events)),
+            headers=addressing(action, str(self._events)),
             repeatable=False,
         )
 
@@ -265,8 +316,8 @@ class PullPoint:
         except AddressRefused as error:
             detail = sentences.bad_address(where, str(error))
             raise self._session.error(DeviceTrouble.BAD_ANSWER, detail) from error
-        point = _PullPoint(address, endpoint, _reference_parameters(reference), 0.0, 0.0)
-        self._lease(point, _granted_s(opened.content) or float(self._limits.lease_s))
+        point = _PullPoint(address, endpoint, reference_parameters(reference), 0.0, 0.0)
+        self._lease(point, granted_s(opened.content) or float(self._limits.lease_s))
         return point
 
     def _creation_failed(self, fault: Fault) -> DeviceError:
@@ -281,22 +332,48 @@ class PullPoint:
 
     def _synchronise(self, point: _PullPoint) -> None:
         """Ask for the present state of every property; optional, and many devices send it anyway."""
+        self._states_unasked = self._habits.holds(Habit.NO_SYNCHRONIZATION)
+        if not self._states_unasked:
+            self._ask_states(point)
+
+    def _ask_for_untold_states(self, told: Told) -> None:
+        """After the first pull of a device not asked for its states: it is asked unless it told them."""
+        point = self._open
+        if not self._states_unasked or point is None:
+            return
+        self._states_unasked = False
+        if not any(notice.event.initial for notice in told.notices):
+            self._ask_states(point)
+
+    def _ask_states(self, point: _PullPoint) -> None:
         content = element(_EVENTS, "SetSynchronizationPoint")
         action = f"{_EVENTS}/PullPointSubscription/SetSynchronizationPointRequest"
         try:
             self._session.ask(self._to(point, "SetSynchronizationPoint", content, action, optional=True))
         except DeviceError as error:
             self._tally.add("no_synchronization", error.kind.value)
+            if error.kind is DeviceTrouble.NOT_SUPPORTED:
+                self._habits.learned(Habit.NO_SYNCHRONIZATION)
+            return
+        self._habits.contradicted(Habit.NO_SYNCHRONIZATION)
 
     def _pulled(self, point: _PullPoint) -> etree._Element:
         content = element(
             _EVENTS,
             "PullMessages",
-            element(_EVENTS, "Timeout", text=f"PT{self._limits.pull_s:g}S"),
+            element(_EVENTS, "Timeout", text=f"PT{self._pull_s():g}S"),
             element(_EVENTS, "MessageLimit", text=str(_MESSAGES)),
         )
         action = f"{_EVENTS}/PullPointSubscription/PullMessagesRequest"
-        opened = self._session.faulty(self._to(point, "PullMessages", content, action))
+        began = self._monotonic()
+        try:
+            opened = self._session.faulty(self._to(point, "PullMessages", content, action))
+        except DeviceError as error:
+            waited_s = self._monotonic() - began
+            if error.kind is not DeviceTrouble.BAD_ANSWER or waited_s < _CUT_OFF_S:
+                raise
+            self._note_cut_off(waited_s)
+            raise _CutOff(error.kind, error.device, error.detail) from error
         if opened.fault is not None:
             detail = sentences.subscription_lost(self._session.where, str(opened.fault))
             raise _Lost(DeviceTrouble.BAD_ANSWER, self.device.id, detail)
@@ -305,30 +382,49 @@ class PullPoint:
             raise self._session.error(DeviceTrouble.BAD_ANSWER, detail)
         return opened.content
 
+    def _pull_s(self) -> float:
+        """How long a pull waits: as configured, or less where the make cuts longer ones off."""
+        learned = self._habits.value(Habit.LONGEST_PULL_S)
+        return self._limits.pull_s if learned is None else min(self._limits.pull_s, max(1.0, learned))
+
+    def _note_cut_off(self, waited_s: float) -> None:
+        """Two pulls in a row without an answer after a while: longer ones are cut off here.
+
+        Four fifths of the shorter wait are safe.
+        """
+        if self._closed.is_set():
+            return
+        self._cut_off_s = [*self._cut_off_s, waited_s][-2:]
+        if len(self._cut_off_s) == 2:
+            self._habits.learned(Habit.LONGEST_PULL_S, max(1.0, round(min(self._cut_off_s) * 0.8, 1)))
+
     def _renew(self, point: _PullPoint) -> None:
         """Lengthen the lease. A device that cannot renew keeps it by being pulled, or until its end."""
         content = element(
             _NOTIFICATION,
             "Renew",
-            element(_NOTIFICATION, "TerminationTime", text=f"PT{self._limits.lease_s}S"),
+            element(_NOTIFICATION, "TerminationTime", text=self._term()),
         )
         action = f"{_NOTIFICATION_ACTIONS}/RenewRequest"
         opened = self._session.faulty(self._to(point, "Renew", content, action))
         if opened.fault is not None:
-            if not opened.fault.not_supported:
+            if opened.fault.not_supported:
+                self._habits.learned(Habit.NO_RENEW)
+            else:
                 self._tally.add("renew_refused")
             point.renewable = False
             return
         self._tally.add("renewed")
-        self._lease(point, _granted_s(opened.content) or float(self._limits.lease_s))
+        self._habits.contradicted(Habit.NO_RENEW)
+        self._lease(point, granted_s(opened.content) or float(self._limits.lease_s))
 
     def _note_lease(self, point: _PullPoint, content: etree._Element) -> None:
         """A pull lengthens the lease on most devices; its answer says until when."""
-        granted_s = _granted_s(content)
-        if granted_s is None:
+        granted = granted_s(content)
+        if granted is None:
             return
-        if self._monotonic() + granted_s > point.ends_mono_s + 1.0:
-            self._lease(point, granted_s)
+        if self._monotonic() + granted > point.ends_mono_s + 1.0:
+            self._lease(point, granted)
 
     def _lease(self, point: _PullPoint, granted_s: float) -> None:
         """Start a lease; never trusted longer than asked for: Bosch grants an hour for a minute."""
@@ -340,7 +436,7 @@ class PullPoint:
     def _suffer(self, point: _PullPoint, error: DeviceError) -> None:
         """Decide whether the pull point outlives a failure."""
         point.failures += 1
-        gone = error.kind in _FORGOTTEN and point.served
+        gone = error.kind in _FORGOTTEN and point.served and not isinstance(error, _CutOff)
         worn = point.failures >= _FAILURES_FORGIVEN and error.kind is not DeviceTrouble.UNREACHABLE
         if isinstance(error, _Lost) or gone or worn:
             self._drop(point)
@@ -403,7 +499,7 @@ class PullPoint:
         *,
         optional: bool = False,
     ) -> Question:
-        headers = (*_addressing(action, point.address), *(deepcopy(p) for p in point.parameters))
+        headers = (*addressing(action, point.address), *(deepcopy(p) for p in point.parameters))
         return plain_question(
             operation, point.endpoint, content, action=action, headers=headers, optional=optional
         )
@@ -424,18 +520,23 @@ class NoEvents:
         """Nothing to give back."""
 
 
+class _CutOff(DeviceError):
+    """The device hung up on a pull that waited: it may well know the pull point still."""
+
+
 class _Lost(DeviceError):
     """The device answers a pull with a fault: it most likely does not know the pull point any more."""
 
 
-def _addressing(action: str, to: str) -> tuple[etree._Element, ...]:
+def addressing(action: str, to: str) -> tuple[etree._Element, ...]:
+    """The WS-Addressing headers of a question about a pull point."""
     return (
         element(soap.ADDRESSING, "Action", text=action),
         element(soap.ADDRESSING, "To", text=to),
     )
 
 
-def _reference_parameters(reference: etree._Element | None) -> tuple[etree._Element, ...]:
+def reference_parameters(reference: etree._Element | None) -> tuple[etree._Element, ...]:
     """The device's own marks of the subscription, to be echoed as headers (WS-Addressing 3.4)."""
     found = []
     for node in soap.below(reference, "ReferenceParameters")[:8]:
@@ -447,7 +548,7 @@ def _reference_parameters(reference: etree._Element | None) -> tuple[etree._Elem
     return tuple(found)
 
 
-def _granted_s(content: etree._Element | None) -> float | None:
+def granted_s(content: etree._Element | None) -> float | None:
     """TerminationTime minus CurrentTime: both by the device's clock, so its error does not matter."""
     try:
         now = datetime.fromisoformat(child_text(content, "CurrentTime"))

@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 
 from agent.devices import reading, sentences
 from agent.devices.address import AddressRefused, Endpoint, first_usable, http_endpoint
+from agent.devices.habits import Habit
 from agent.devices.profiles import read_profiles
-from agent.devices.session import Session
-from agent.devices.wsdl import NAMESPACES
+from agent.devices.session import Question, Session
+from agent.devices.wsdl import NAMESPACES, Misread
 from agent.errors import DeviceError, DeviceTrouble
 from agent.model import Identity
 
@@ -48,18 +49,47 @@ class Whereabouts:
 def read_whereabouts(session: Session) -> Whereabouts:
     """Ask GetServices, else GetCapabilities (old Hikvision, D-Link, SUNBA). Never guesses an address.
 
-    Raises DeviceError when neither is answered.
+    What the make is known not to have is not asked for. Raises DeviceError when neither is answered.
     """
+    habits = session.account.habits
+    if habits.holds(Habit.NO_GET_SERVICES):
+        found = _from_capabilities(session, required=False)
+        if _is_whole(found):
+            return Whereabouts(found)
+    told = services_told(session)
+    found = told or {}
+    if told:
+        habits.contradicted(Habit.NO_GET_SERVICES)
+    if not _is_whole(found):
+        found = {**_from_capabilities(session, required=not found), **found}
+    if told is None and _is_whole(found):
+        habits.learned(Habit.NO_GET_SERVICES)
+    if "media" in found and habits.holds(Habit.DEAD_MEDIA2):
+        found = {name: endpoint for name, endpoint in found.items() if name != "media2"}
+    return Whereabouts(found)
+
+
+def services_told(session: Session) -> dict[str, Endpoint] | None:
+    """What GetServices tells, whatever is known of the make; None when it is refused with a fault.
+
+    Empty when the answer cannot be used. Raises DeviceError when the device itself is in the way.
+    """
+    known = session.services.operation("devicemgmt", "GetServices")
+    request = known.request(IncludeCapability=False)
+    question = Question("GetServices", session.device_service, request, known.action)
     try:
-        answer = session.call("devicemgmt", "GetServices", session.device_service, IncludeCapability=False)
-        found = _from_services(session, answer)
+        opened = session.faulty(question)
+        return None if opened.fault is not None else _from_services(session, known.response(opened.root))
+    except Misread:
+        return {}
     except DeviceError as error:
         if error.kind is not DeviceTrouble.NOT_SUPPORTED and error.kind is not DeviceTrouble.BAD_ANSWER:
             raise
-        found = {}
-    if "media" not in found or "events" not in found:
-        found = {**_from_capabilities(session, required=not found), **found}
-    return Whereabouts(found)
+        return {}
+
+
+def _is_whole(found: Mapping[str, Endpoint]) -> bool:
+    return "media" in found and "events" in found
 
 
 def read_device_information(session: Session) -> Identity:
@@ -74,6 +104,7 @@ def read_device_information(session: Session) -> Identity:
     if not (identity.vendor or identity.model):
         detail = sentences.broken(session.where, "GetDeviceInformation: empty")
         raise session.error(DeviceTrouble.BAD_ANSWER, detail)
+    session.account.habits.identified(identity)
     return identity
 
 

@@ -13,6 +13,7 @@ from lxml import etree
 
 from agent.devices import reading, soap
 from agent.devices.address import Endpoint
+from agent.devices.habits import Habit
 from agent.devices.redact import quoted
 from agent.devices.session import Session, plain_question
 from agent.devices.soap import child, child_text, local_name
@@ -46,8 +47,13 @@ def read_profiles(
     if media2 is not None and (not found or any(not profile.codec for profile in found)):
         try:
             found = _completed(found, _ask_media2(session, media2))
+            session.account.habits.contradicted(Habit.DEAD_MEDIA2)
         except DeviceError as error:
+            if found and error.kind in (DeviceTrouble.NOT_SUPPORTED, DeviceTrouble.NO_ONVIF):
+                session.account.habits.learned(Habit.DEAD_MEDIA2)
             trouble = trouble or error
+    if media2 is None and any(not profile.codec for profile in found):
+        session.account.habits.doubted(Habit.DEAD_MEDIA2)
     if not found and trouble is not None:
         raise trouble
     return found

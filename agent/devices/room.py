@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from agent.devices import discovery, sentences
@@ -16,6 +16,7 @@ from agent.devices.adapter import OnvifAdapter
 from agent.devices.conference import ConferenceAdapter
 from agent.devices.device_state import StateBook
 from agent.devices.events import NoEvents, PullPoint
+from agent.devices.habits import HabitBook
 from agent.devices.identity import read_device_information
 from agent.devices.limits import Limits
 from agent.devices.login_memory import LoginMemory
@@ -23,6 +24,9 @@ from agent.devices.notifications import Tally
 from agent.devices.pins import Pins
 from agent.devices.recordings import RecordingReader
 from agent.devices.rtsp import RtspAdapter
+from agent.devices.scorecard import Card, Examiner, Mark, Pace, Scorecards
+from agent.devices.scorecard.examiner import with_writing
+from agent.devices.scorecard.writing import Tools
 from agent.devices.session import Session
 from agent.devices.settings import DeviceSettings
 from agent.devices.storage import StorageWatch
@@ -44,6 +48,7 @@ class OnvifRoom:
         """``notebook`` keeps what a restart must not forget; without it all is forgotten."""
         self._notebook = notebook
         self._pins = Pins(notebook)
+        self._habits = HabitBook(notebook)
         self._limits = limits or Limits()
         self._services = shared_services()
         self._accounts: dict[str, tuple[Device, Account]] = {}
@@ -108,6 +113,42 @@ class OnvifRoom:
         without TLS."""
         return Trust(device, self._pins, limits=self._limits)
 
+    def examine(
+        self,
+        device: Device,
+        *,
+        write: bool = False,
+        told: Callable[[Mark], None] = lambda _mark: None,
+        pace: Pace | None = None,
+    ) -> Card:
+        """What a device claims and does; with ``write`` also what it keeps, put back afterwards.
+
+        Raises DeviceError: NOT_SUPPORTED without ONVIF, READ_ONLY for ``write`` where the class forbids it,
+        and what keeps the device from being asked at all.
+        """
+        self._require_onvif(device)
+        if write and not device.device_class.writable:
+            detail = sentences.read_only(device.host, "scorecard --write")
+            raise DeviceError(DeviceTrouble.READ_ONLY, device.id, detail)
+        account = self._account(device)
+        examiner = Examiner(device, account, self._services, limits=self._limits, pace=pace)
+        with contextlib.closing(examiner):
+            card = examiner.examine(told)
+        if not write:
+            return card
+        with (
+            contextlib.closing(self.settings(device)) as aspects,
+            contextlib.closing(self.upkeep(device)) as upkeep,
+            contextlib.closing(self.open(device)) as adapter,
+        ):
+            tools = Tools(device.id, aspects, upkeep.head, adapter.snapshot, lambda: account.clock_error_s)
+            return with_writing(card, tools, told)
+
+    @property
+    def scorecards(self) -> Scorecards:
+        """The cards kept by make."""
+        return Scorecards(self._habits.notebook)
+
     def password_change(self, vault: Vault) -> PasswordChange:
         """The two phases of changing a device's password, through this room."""
         return PasswordChange(vault, self._proved, self._set_password)
@@ -167,6 +208,7 @@ class OnvifRoom:
                 rest_s=self._limits.refused_pause_s,
                 memory=memory,
                 pins=self._pins,
+                habits=self._habits.of(device.id),
             )
             self._accounts[device.id] = (device, account)
             return account

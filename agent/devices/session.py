@@ -175,6 +175,8 @@ class Session:
         )
         before = self.account.box_utc()
         reply = self._sent(question, None)
+        if reply.opened is not None:
+            self.account.heard(reply.opened.root, reply.answer.header("server"))
         told = _told_clock(reply)
         if told is not None:
             after = self.account.box_utc()
@@ -393,8 +395,7 @@ class Session:
         return abs((self.account.clock_error_s or 0.0) - used) > _CLOCK_MOVED_S
 
     def _sent(self, question: Question, mode: Mode | None) -> _Reply:
-        soap_headers, http_headers = self._credentials(question, mode)
-        body = soap.with_headers(question.envelope, soap_headers)
+        body, http_headers = self._request(question, mode)
         login = "none" if mode is None else mode.value
         with telling(question.operation, question.endpoint, login) as told:
             answer = self.transport.exchange(
@@ -404,10 +405,16 @@ class Session:
                 headers=http_headers,
                 cap_bytes=question.cap_bytes,
                 repeatable=question.repeatable,
+                again=lambda: self._request(question, mode),
             )
             reply = self._opened(answer)
             told.answered(answer.status, len(answer.body), reply.said)
         return reply
+
+    def _request(self, question: Question, mode: Mode | None) -> tuple[bytes, dict[str, str]]:
+        """Body and headers with a token or proof of their own."""
+        soap_headers, http_headers = self._credentials(question, mode)
+        return soap.with_headers(question.envelope, soap_headers), http_headers
 
     def _credentials(
         self, question: Question, mode: Mode | None

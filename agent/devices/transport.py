@@ -25,6 +25,8 @@ from agent.errors import DeviceError, DeviceTrouble
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 
+_STALE_WITHIN_S = 1.0
+"""A kept connection that the device had closed fails at once; later, the question was taken."""
 _REUSED_WITHIN_S = 3.0
 """An idle connection older than this is not trusted: cheap servers close after 5 s without a word."""
 _READ_BYTES = 65536
@@ -86,11 +88,13 @@ class Transport:
         headers: Mapping[str, str] | None = None,
         cap_bytes: int | None = None,
         repeatable: bool = True,
+        again: Callable[[], tuple[bytes, Mapping[str, str]]] | None = None,
     ) -> Answer:
         """One request, one answer. Raises DeviceError.
 
         ``repeatable`` allows a kept connection, and one repetition when the device had silently
-        dropped it; without it a new connection is made, so that the request is sent at most once.
+        dropped it; ``again`` makes that request anew, for a token or proof sent twice is refused as a
+        replay. Without it a new connection is made, so that the request is sent at most once.
         """
         limit = self._limits.total_s
         deadline = (
@@ -101,11 +105,17 @@ class Transport:
         request = _request(method, endpoint, body, headers or {})
         cap = self._limits.answer_bytes if cap_bytes is None else cap_bytes
         kept = self._take_kept(endpoint) if repeatable else None
+        began = self._monotonic()
         if kept is not None:
             try:
                 return self._talk(kept, endpoint, request, method=method, cap=cap, deadline=deadline)
-            except _Dropped:
-                pass
+            except _Dropped as error:
+                if self._monotonic() - began > _STALE_WITHIN_S:
+                    # The device took the question and cut the line over it.
+                    detail = sentences.hung_up(endpoint.netloc)
+                    raise self._error(DeviceTrouble.BAD_ANSWER, detail) from error
+                if again is not None:
+                    request = _request(method, endpoint, *again())
         fresh = self._connect(endpoint, deadline)
         try:
             return self._talk(fresh, endpoint, request, method=method, cap=cap, deadline=deadline)

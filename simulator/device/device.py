@@ -170,6 +170,8 @@ class Device:
         self.users.credentials_refused = self.faults.wrong_password
         if self.recorder is not None:
             self._carry_to(self.recorder, before)
+        if self.head is not None:
+            self.head.stick(self.faults.stuck_head)
         self.ledger.faults(self.faults.active())
         self.on_faults_changed()
 

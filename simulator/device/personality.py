@@ -43,6 +43,7 @@ class Lifetime(StrEnum):
     SECONDS_AS_MINUTES = "seconds_as_minutes"  # PT60S lives an hour; forgotten slots stay taken
     ALWAYS_60_S = "always_60_s"  # whatever was asked
     REQUIRED = "required"  # a request without it is answered with an empty HTTP 500
+    ABSOLUTE = "absolute"  # a duration is refused, a point in time is taken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +105,8 @@ class Personality:
     not_supported_text: str = ""  # instead: Receiver/Action with this text, which says nothing clear
     fault_status: int | None = None  # None: 400 for Sender, 500 for Receiver, as SOAP 1.2 says
     has_get_services: bool = True
+    absent_operations: frozenset[str] = frozenset()  # every device must have them, this make has not
+    dead_media2: bool = False  # told of by GetServices, answers nothing
     claims_pull_points: bool = True  # WSPullPointSupport; pull points work either way
     pull_points: int = 10
     reference_parameters: tuple[str, str] | None = None  # (namespace, element) to be echoed as a header

@@ -45,6 +45,7 @@ class Head:
         self._since = monotonic()
         self._for_s = 0.0
         self.home = Position()
+        self._stuck_at: Position | None = None
         self.presets: dict[str, tuple[str, Position]] = {
             "1": ("gate", Position(-0.5, 0.1, 0.0)),
             "2": ("road", Position(0.3, -0.1, 0.4)),
@@ -58,6 +59,15 @@ class Head:
         return Position(
             start.pan + v.pan * seconds, start.tilt + v.tilt * seconds, start.zoom + v.zoom * seconds
         ).limited()
+
+    def sight(self) -> Position:
+        """Where the lens really points: not where the head says when it is stuck."""
+        return self._stuck_at or self.position()
+
+    def stick(self, stuck: bool) -> None:
+        """Let the motor turn without the lens, or take it along again."""
+        if stuck != (self._stuck_at is not None):
+            self._stuck_at = self.position() if stuck else None
 
     def moving(self) -> bool:
         """Whether the head is on its way."""

@@ -14,6 +14,7 @@ from aiohttp import web
 from simulator.device.device import Device
 from simulator.device.personality import AuthMode, NotSupported
 from simulator.device.users import Refusal
+from simulator.device.view import seen_from
 from simulator.onvif import (
     accounts,
     attachments,
@@ -222,6 +223,8 @@ class Endpoint:
             or (soap.operation == "GetServices" and not personality.has_get_services)
             or (soap.namespace in recording.SERVICES and self._lacks(soap.operation))
             or ("RelayOutput" in soap.operation and self._hides_relays(soap))
+            or (soap.namespace == NAMESPACES["tr2"] and personality.dead_media2)
+            or soap.operation in personality.absent_operations
         )
         operation = None if hidden else OPERATIONS.get((soap.namespace, soap.operation))
         return operation or _not_supported
@@ -322,7 +325,10 @@ class Endpoint:
         if refusal is not None:
             return self._unauthorized(refusal)
         device.counters["snapshots"] += 1
-        return web.Response(body=device.picture.snapshot(profile.token), content_type="image/jpeg")
+        picture = device.picture.snapshot(profile.token)
+        if device.head is not None:
+            picture = seen_from(device.head.sight(), picture)
+        return web.Response(body=picture, content_type="image/jpeg")
 
     def _snapshot_profile(self, path: str) -> ProfileSpec | None:
         template = self._device.personality.paths.snapshot

@@ -103,6 +103,8 @@ def _asked_s(device: Device, asked: str) -> float:
     if not asked.startswith("P"):
         return read_moment(asked).timestamp() - device.clock.unix()
     match device.personality.lifetime:
+        case Lifetime.ABSOLUTE:
+            raise ValueError("A duration is not accepted")
         case Lifetime.UNIT_IGNORED:
             return sum(duration_parts(asked).values())
         case Lifetime.SECONDS_AS_MINUTES:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 _MODULES = Path("/usr/lib/baresip/modules")
@@ -19,7 +19,7 @@ def installed() -> bool:
     return shutil.which("baresip") is not None
 
 
-@contextmanager
+@contextlib.contextmanager
 def running(folder: Path, *, users: tuple[str, ...] = ("vc01",), account: str = "regint=0") -> Iterator[int]:
     """A baresip with these users on loopback, by UDP and TCP; gives its SIP port, ends it afterwards."""
     port = _free_port()
@@ -59,8 +59,16 @@ def _wait(port: int, program: subprocess.Popen[bytes], log: Path) -> None:
 
 
 def _free_port() -> int:
-    with socket.socket() as sock, socket.socket(type=socket.SOCK_DGRAM) as other:
-        sock.bind(("127.0.0.1", 0))
-        port = int(sock.getsockname()[1])
-        other.bind(("127.0.0.1", port))
-        return port
+    """Free for UDP and TCP, and so the next one, where baresip listens for TLS."""
+    while True:
+        with (
+            socket.socket() as sock,
+            socket.socket() as next_one,
+            socket.socket(type=socket.SOCK_DGRAM) as udp,
+        ):
+            sock.bind(("127.0.0.1", 0))
+            port = int(sock.getsockname()[1])
+            with contextlib.suppress(OSError, OverflowError):
+                next_one.bind(("127.0.0.1", port + 1))
+                udp.bind(("127.0.0.1", port))
+                return port

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from lxml import etree
 
+from agent.devices.habits import Habit
 from agent.devices.settings import places, refusals
 from agent.devices.settings.change import SettingsAspect
 from agent.devices.settings.encoder_options import options_1, options_2
@@ -81,6 +82,7 @@ class EncoderAspect(SettingsAspect):
     name = "encoder"
     rounds = frozenset({"fps", "kbps", "gop_frames", "quality"})
     _held: tuple[_Held, ...] = ()
+    _doubted = False
     _roles: dict[str, str]
 
     def _look(self) -> dict[str, Value]:
@@ -103,6 +105,8 @@ class EncoderAspect(SettingsAspect):
             except DeviceError as error:
                 if error.kind not in (DeviceTrouble.NOT_SUPPORTED, DeviceTrouble.BAD_ANSWER):
                     raise
+                if error.kind is DeviceTrouble.NOT_SUPPORTED:
+                    self._doubt_media2()
         try:
             return "media", _with_token(surface.ask("media", "GetVideoEncoderConfigurations"))
         except DeviceError as error:
@@ -110,6 +114,17 @@ class EncoderAspect(SettingsAspect):
                 raise
         # Every device lists its profiles, and a profile holds its encoder whole.
         return "media", _of_profiles(surface.ask("media", "GetProfiles"))
+
+    def _doubt_media2(self) -> None:
+        """Ask once more, what every Media2 answers: one that has only no encoders is not dead."""
+        if self._doubted:
+            return
+        self._doubted = True
+        try:
+            self._surface.ask("media2", "GetProfiles")
+        except DeviceError as error:
+            if error.kind is DeviceTrouble.NOT_SUPPORTED:
+                self._surface.session.account.habits.learned(Habit.DEAD_MEDIA2)
 
     def _name(self, nodes: list[tuple[str, etree._Element]]) -> None:
         """Give roles by size at the first look; what comes later goes behind."""

@@ -18,6 +18,7 @@ from lxml import etree
 
 from agent.devices import soap, topics
 from agent.devices.address import AddressRefused, Endpoint, http_endpoint
+from agent.devices.events import addressing, reference_parameters
 from agent.devices.session import Question, plain_question
 from agent.devices.settings.surface import Surface
 from agent.devices.soap import child, child_text, element
@@ -140,7 +141,7 @@ def _opened(surface: Surface) -> _Slot | None:
             endpoint,
             content,
             action=action,
-            headers=_addressing(action, str(endpoint)),
+            headers=addressing(action, str(endpoint)),
             optional=True,
             repeatable=False,
         )
@@ -149,7 +150,7 @@ def _opened(surface: Surface) -> _Slot | None:
         return _Slot(
             address,
             http_endpoint(address, surface.device),
-            tuple(_echoed(node) for node in soap.below(reference, "ReferenceParameters")[:8]),
+            reference_parameters(reference),
         )
     except (DeviceError, AddressRefused):
         return None
@@ -175,17 +176,5 @@ def _item(message: etree._Element | None, group: str, name: str) -> str:
 
 
 def _to(slot: _Slot, operation: str, content: etree._Element, action: str) -> Question:
-    headers = (*_addressing(action, slot.address), *(deepcopy(each) for each in slot.parameters))
+    headers = (*addressing(action, slot.address), *(deepcopy(each) for each in slot.parameters))
     return plain_question(operation, slot.endpoint, content, action=action, headers=headers, optional=True)
-
-
-def _addressing(action: str, to: str) -> tuple[etree._Element, ...]:
-    return element(soap.ADDRESSING, "Action", text=action), element(soap.ADDRESSING, "To", text=to)
-
-
-def _echoed(node: etree._Element) -> etree._Element:
-    """The device's own mark of the subscription, to be echoed as a header (WS-Addressing 3.4)."""
-    echoed = deepcopy(node)
-    echoed.tail, echoed.text = None, (echoed.text or "").strip() or None
-    echoed.set(f"{{{soap.ADDRESSING}}}IsReferenceParameter", "true")
-    return echoed

@@ -5,6 +5,8 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from collections.abc import Callable
+from dataclasses import replace
 
 import psutil
 import pytest
@@ -169,6 +171,48 @@ def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch)
         answer = transport.exchange("GET", Endpoint("127.0.0.1", hostile.port, "/"))
         transport.close()
     assert answer.body == b"hello"
+
+
+def test_what_is_repeated_on_a_new_connection_is_made_anew() -> None:
+    """A token or a Digest proof that is sent twice is refused as a replay, and the account would rest."""
+    kept = "Connection: keep-alive\r\n"
+    with answering(lambda _request: http(soap(), more=kept)) as device:
+        transport = Transport("cam", limits=QUICK)
+        endpoint = Endpoint("127.0.0.1", device.port, "/")
+        transport.exchange("POST", endpoint, body=b"once")
+        transport.exchange("POST", endpoint, body=b"twice", again=lambda: (b"anew", {"X-Proof": "2"}))
+        transport.close()
+        assert device.requests[-1].endswith(b"anew")
+        assert b"X-Proof: 2" in device.requests[-1]
+
+
+def test_a_question_that_was_taken_and_then_cut_off_is_not_asked_twice() -> None:
+    """Tapo drops a long pull after 10 s: the repetition would wait as long again."""
+    asked: list[bytes] = []
+
+    def slow(request: bytes) -> bytes:
+        asked.append(request)
+        if len(asked) > 1:
+            time.sleep(1.3)  # how long the device thinks before it hangs up
+            return b""
+        return http(soap(), more="Connection: keep-alive\r\n")
+
+    with Hostile(lambda sock, _stop: _two_questions(sock, slow)) as device:
+        transport = Transport("cam", limits=replace(QUICK, total_s=4.0))
+        endpoint = Endpoint("127.0.0.1", device.port, "/")
+        transport.exchange("POST", endpoint, body=b"x")
+        with pytest.raises(DeviceError) as told:
+            transport.exchange("POST", endpoint, body=b"y")
+        transport.close()
+        assert told.value.kind is DeviceTrouble.BAD_ANSWER
+        assert device.connections == 1
+
+
+def _two_questions(sock: socket.socket, answer: Callable[[bytes], bytes]) -> None:
+    sock.sendall(answer(b""))
+    request = sock.recv(65536)
+    if request:
+        sock.sendall(answer(request))
 
 
 def test_a_silently_dropped_connection_is_made_anew_once() -> None:
