@@ -27,6 +27,7 @@ from agent.outbox.store import Store
 from agent.ports import Found
 from agent.services.commander import Commander
 from agent.services.configurator import Configurator, Setting
+from agent.services.counting import Counting
 from agent.services.listener import Listener
 from agent.services.prober import Prober
 from agent.services.reporter import BoxFacts, Reporter
@@ -97,6 +98,13 @@ class BoxApp:
             on_change=self.prober.nudge,
         )
         self.prober.watcher = self.watcher
+        self.counting = Counting(
+            log_=self.store,
+            notebook=self.notebook,
+            clock=self._clock,
+            clock_error_s=self.prober.clock_error_s,
+            new_episode=_new_episode,
+        )
         self.reporter = self._make_reporter()
         self.commander = Commander(
             {"probe": self._probe, "snapshot": self._snapshot},
@@ -128,6 +136,7 @@ class BoxApp:
         self._work("upload", self.stills.upload_one, Backoff(base_s=1, ceiling_s=60))
         self._work("command", self.commander.step)
         self._work("watch", self.watcher.step)
+        self._work("count", self.counting.step)
         for number in range(PROBER_THREADS):
             self._work(f"probe-{number}", self.prober.step)
         self.link.start()
@@ -158,6 +167,7 @@ class BoxApp:
             worker.stop(6)
         self.link.stop()
         self.prober.close()
+        self.counting.close()
         self.stills.close()
         self.monitor.stop()
         self.store.close()
@@ -182,6 +192,7 @@ class BoxApp:
                 self.watcher.add(device, adapter)
             self.prober.add(device, adapter)
             if not device.is_conference and device.stream_path is None:
+                self.counting.add(device)
                 self._listen(device)
 
     def _listen(self, device: Device) -> None:
@@ -192,6 +203,7 @@ class BoxApp:
             clock=self._clock,
             new_episode=_new_episode,
             take_still=self.watcher.take_still,
+            hear=self.counting.hear,
         )
         self._listeners.append(listener)
         self._work(f"listen-{device.id}", listener.step, Backoff(base_s=5, ceiling_s=60))

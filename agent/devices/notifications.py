@@ -7,6 +7,7 @@ Law: of an accepted topic only the items of the table are read; a property repla
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -34,6 +35,8 @@ _SOURCES = (
     "Token",
 )
 """Source items that name a lens or an input. Others (rules, areas) are free text and stay behind."""
+_SERIES = (*_SOURCES, "Rule", "RuleName", "VideoAnalyticsConfigurationToken")
+"""Source items that tell the counters of one device apart. Only a hash of them is kept."""
 _TRUE = frozenset({"true", "1", "active", "on", "yes"})
 _FALSE = frozenset({"false", "0", "inactive", "off", "no"})
 
@@ -131,6 +134,7 @@ def _event(meant: Meaning, message: etree._Element | None, *, now: datetime) -> 
         device_time=_usable_time(message.get("UtcTime", "")),
         source=_source(message),
         count=count,
+        series="" if count is None else _series(message),
     )
 
 
@@ -147,6 +151,13 @@ def _source(message: etree._Element) -> str:
     items = _items(message, "Source")
     found = next((items[name.casefold()] for name in _SOURCES if items.get(name.casefold())), "")
     return quoted(found, longest=64)
+
+
+def _series(message: etree._Element) -> str:
+    """A mark of the counter: 12 hex digits over lens and rule. Other items (objects, plates) are not read."""
+    items = _items(message, "Source")
+    told = "\n".join(f"{name}={items[name.casefold()]}" for name in _SERIES if items.get(name.casefold()))
+    return hashlib.sha256(told.encode()).hexdigest()[:12]
 
 
 def _truth(said: str | None) -> bool | None:

@@ -26,6 +26,8 @@ SOURCES_LIMIT = 64
 COUNT_PAUSE_S = 60.0
 """Counts of a checkpoint are written at most once a minute."""
 
+Hear = Callable[[str, Sequence[CameraEvent], float], None]
+
 _Key = tuple[SceneTopic, str]
 
 
@@ -116,20 +118,25 @@ class Listener:
         clock: Clock,
         new_episode: Callable[[], str],
         take_still: Callable[[str], str | None] = lambda _device: None,
+        hear: Hear = lambda _device, _events, _began_s: None,
     ) -> None:
+        """``hear`` is told of every pull that went well, with the monotonic time at which it began."""
         self.device = device
         self._subscription = subscription
         self._log = log_
         self._clock = clock
         self._pairing = CameraEventPairing(new_episode=new_episode)
         self._take_still = take_still
+        self._hear = hear
 
     def step(self) -> float:
         """Wait a few seconds for notifications and write what they mean."""
+        began_s = self._clock.monotonic()
         try:
             events: Sequence[CameraEvent] = self._subscription.pull()
         finally:
             self._write(self._pairing.expire(self._clock.now(), mono_s=self._clock.monotonic()))
+        self._hear(self.device.id, events, began_s)
         for event in events:
             made = self._pairing.take(event, mono_s=self._clock.monotonic())
             CAMERA_EVENTS.labels(
