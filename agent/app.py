@@ -31,6 +31,7 @@ from agent.services.counting import Counting
 from agent.services.listener import Listener
 from agent.services.prober import Prober
 from agent.services.reporter import BoxFacts, Reporter
+from agent.services.tours import TourWatch
 from agent.services.watcher import Watcher
 from agent.video.room import PyavRoom
 from agent.video.stills import jpeg
@@ -105,6 +106,9 @@ class BoxApp:
             clock_error_s=self.prober.clock_error_s,
             new_episode=_new_episode,
         )
+        self.tours = TourWatch(
+            log_=self.store, notebook=self.notebook, clock=self._clock, new_episode=_new_episode
+        )
         self.reporter = self._make_reporter()
         self.commander = Commander(
             {"probe": self._probe, "snapshot": self._snapshot},
@@ -137,6 +141,7 @@ class BoxApp:
         self._work("command", self.commander.step)
         self._work("watch", self.watcher.step)
         self._work("count", self.counting.step)
+        self._work("tour", self.tours.step)
         for number in range(PROBER_THREADS):
             self._work(f"probe-{number}", self.prober.step)
         self.link.start()
@@ -168,6 +173,7 @@ class BoxApp:
         self.link.stop()
         self.prober.close()
         self.counting.close()
+        self.tours.close()
         self.stills.close()
         self.monitor.stop()
         self.store.close()
@@ -193,6 +199,7 @@ class BoxApp:
             self.prober.add(device, adapter)
             if not device.is_conference and device.stream_path is None:
                 self.counting.add(device)
+                self.tours.add(device, self.devices.watch_head)
                 self._listen(device)
 
     def _listen(self, device: Device) -> None:

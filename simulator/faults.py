@@ -49,6 +49,10 @@ class FaultSwitches:
     drop_before_write: bool = _switch(False, "the connection is cut before a write is carried out")
     drop_after_write: bool = _switch(False, "the connection is cut after a write was carried out")
     leaks_identity: bool = _switch(False, "passages are told with a plate text (always TEST-PLATE)")
+    counter_silent: bool = _switch(False, "what passes is neither counted nor told")
+    late_push_s: int = _switch(0, "passages are told so many seconds after they happened", low=0, high=86_400)
+    stuck_head: bool = _switch(False, "the head does not move, whatever it answers")
+    tour_stopped: bool = _switch(False, "the tour that ran has stopped by itself")
     picture: str = _switch("normal", "what the lens shows", choices=PICTURES)
     sip: str = _switch("ok", "how SIP OPTIONS is answered", choices=SIP_ANSWERS)
 

@@ -14,6 +14,7 @@ from agent.devices.account import Account
 from agent.devices.adapter import OnvifAdapter
 from agent.devices.conference import ConferenceAdapter
 from agent.devices.events import NoEvents, PullPoint
+from agent.devices.head_watch import OnvifHeadWatch
 from agent.devices.identity import read_device_information
 from agent.devices.limits import Limits
 from agent.devices.login_memory import LoginMemory
@@ -27,7 +28,7 @@ from agent.devices.upkeep.password import PasswordChange
 from agent.devices.wsdl import shared_services
 from agent.errors import DeviceError, DeviceTrouble
 from agent.model import Device, Identity, Secret
-from agent.ports import DeviceAdapter, EventSubscription, Found, Notebook, Vault
+from agent.ports import DeviceAdapter, EventSubscription, Found, HeadWatch, Notebook, Vault
 
 
 class OnvifRoom:
@@ -77,6 +78,10 @@ class OnvifRoom:
         """What can be done with a device. Raises DeviceError NOT_SUPPORTED for one without ONVIF."""
         self._require_onvif(device)
         return Upkeep(device, self._account(device), self._services, limits=self._limits)
+
+    def watch_head(self, device: Device) -> HeadWatch:
+        """The moving head of a device. Raises DeviceError NOT_SUPPORTED for one without ONVIF."""
+        return OnvifHeadWatch(self.upkeep(device), device)
 
     def password_change(self, vault: Vault) -> PasswordChange:
         """The two phases of changing a device's password, through this room."""

@@ -86,6 +86,7 @@ class Device:
         self.counters: Counter[str] = Counter()
         self.last_requests: deque[dict[str, Any]] = deque(maxlen=20)
         self.passages = 0
+        self._stopped_tour: str | None = None
         self.in_view: frozenset[str] = frozenset()
         self.booted_at = time.time()
         self.stream_url: Callable[[str], str] = lambda token: f"rtsp://{ip}:8554/{token}"
@@ -136,8 +137,21 @@ class Device:
         if self.faults.clock_offset_s != before.clock_offset_s:
             self.clock.offset_s = float(self.faults.clock_offset_s)
         self.users.credentials_refused = self.faults.wrong_password
+        self._switch_head(before)
         self.ledger.faults(self.faults.active())
         self.on_faults_changed()
+
+    def _switch_head(self, before: FaultSwitches) -> None:
+        if self.head is None:
+            return
+        self.head.get_stuck(self.faults.stuck_head)
+        if self.faults.tour_stopped and not before.tour_stopped:
+            running = self.head.tours.running()
+            self._stopped_tour = running.token if running is not None else None
+            self.head.leave_tour()
+        elif before.tour_stopped and not self.faults.tour_stopped and self._stopped_tour is not None:
+            self.head.start_tour(self._stopped_tour)
+            self._stopped_tour = None
 
     def kept(self) -> dict[str, object]:
         """What a backup holds."""
@@ -174,10 +188,14 @@ class Device:
         self.clock.offset_s = 0.0
 
     def forget_session(self) -> None:
-        """What a restart forgets: pull points, locks of accounts."""
+        """What a restart forgets: pull points, locks of accounts, counters, where the head looked."""
         self.events.close_all()
         self.users.unlock()
         self.booted_at = time.time()
+        if not self.personality.keeps_counter:
+            self.passages = 0
+        if self.head is not None:
+            self.head.restart()
 
     def note(self, operation: str, *, client: str, status: int) -> None:
         """Remember a request for the control port."""

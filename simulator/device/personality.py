@@ -43,6 +43,13 @@ class Lifetime(StrEnum):
     REQUIRED = "required"  # a request without it is answered with an empty HTTP 500
 
 
+class PassageReport(StrEnum):
+    """How a counting device tells that something passed."""
+
+    TOTAL = "total"  # a counter that grows
+    PULSE = "pulse"  # one notice a passage, no figure
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paths:
     """Where the services live; `subscription` takes `{number}`, `snapshot` takes `{token}`."""
@@ -116,6 +123,10 @@ class Personality:
     snapshot_credentials: bool = False  # GetSnapshotUri carries name and password
     snapshot_basic: bool = False  # snapshots are fetched with HTTP Basic, else with Digest
     max_presets: int = 255
+    preset_tours: bool = False  # GetPresetTours and what belongs to it
+    tells_position: bool = True  # GetStatus tells where the head looks
+    passages: PassageReport = PassageReport.TOTAL
+    keeps_counter: bool = False  # over a restart
     system_uris: bool = True  # GetSystemUris, StartSystemRestore
     http_upgrade: bool = True  # StartFirmwareUpgrade
     mtom: bool = False  # the deprecated operations with attachments
@@ -145,6 +156,7 @@ PERSONALITIES: dict[str, Personality] = {
         hardware_id="rev-b",
         mac_prefix="02:00:5e",
         open_operations=_OPEN_BY_SPECIFICATION,
+        preset_tours=True,
         digest_algorithms=("MD5", "SHA-256"),
     ),
     "hik-like": Personality(
@@ -174,6 +186,8 @@ PERSONALITIES: dict[str, Personality] = {
         sees_scene_change=True,
         vendor_topics=("tnshik", "http://www.hikvision.com/2011/event/topics"),
         time_zone="CST-8:00:00",
+        preset_tours=True,
+        keeps_counter=True,
     ),
     "dahua-like": Personality(
         manufacturer="Dahua",
@@ -194,6 +208,7 @@ PERSONALITIES: dict[str, Personality] = {
         motion=(_CELL_MOTION, _MOTION_ALARM),
         sees_scene_change=True,
         time_zone="CST-8",
+        preset_tours=True,
     ),
     "axis-like": Personality(
         manufacturer="AXIS",
@@ -247,6 +262,7 @@ PERSONALITIES: dict[str, Personality] = {
         motion=(_CELL_MOTION,),
         time_zone="CST+8:00:00",
         snapshot_credentials=True,
+        tells_position=False,
         system_uris=False,
         http_upgrade=False,
     ),
@@ -269,6 +285,7 @@ PERSONALITIES: dict[str, Personality] = {
         lifetime=Lifetime.SECONDS_AS_MINUTES,
         scene_change=(_SCENE_CHANGE,),
         sees_scene_change=True,
+        passages=PassageReport.PULSE,
         time_zone="UTC-8:00",
     ),
     "tapo-like": Personality(

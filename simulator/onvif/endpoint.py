@@ -27,6 +27,7 @@ from simulator.onvif import (
     network,
     osd,
     ptz,
+    tours,
 )
 from simulator.onvif.auth import HttpDigest, UsernameTokens, basic_refusal
 from simulator.onvif.operation import Operation
@@ -195,6 +196,7 @@ class Endpoint:
         hidden = (
             (soap.namespace == NAMESPACES["tptz"] and self._device.head is None)
             or (soap.namespace == NAMESPACES["tr2"] and personality.paths.media2 is None)
+            or (soap.operation in tours.NAMES and not personality.preset_tours)
             or (soap.operation == "GetServices" and not personality.has_get_services)
         )
         operation = None if hidden else OPERATIONS.get((soap.namespace, soap.operation))

@@ -11,6 +11,8 @@ from agent.devices.upkeep.accounts import Accounts
 from agent.devices.upkeep.files import Files
 from agent.devices.upkeep.head import Head
 from agent.devices.upkeep.power import Power
+from agent.devices.upkeep.ptz import Ptz
+from agent.devices.upkeep.tours import Tours
 from agent.devices.wsdl import Services
 from agent.model import Device
 
@@ -25,7 +27,9 @@ class Upkeep:
         self.accounts = Accounts(self._surface)
         self.power = Power(self._surface)
         self.files = Files(self._surface, self.power)
-        self.head = Head(self._surface)
+        ptz = Ptz(self._surface)
+        self.head = Head(ptz)
+        self.tours = Tours(ptz, self.head)
 
     def close(self) -> None:
         """Drop the connection; idempotent."""

@@ -13,6 +13,7 @@ from agent.devices import OnvifRoom
 from agent.devices.upkeep import Upkeep
 from agent.devices.upkeep.accounts import User, new_password
 from agent.devices.upkeep.files import Firmware
+from agent.devices.upkeep.tours import Spot
 from agent.errors import DeviceError, DeviceTrouble
 from agent.model import Identity, Secret
 from protocol.words import DeviceClass
@@ -205,19 +206,26 @@ WRITES: dict[str, Callable[[Upkeep, Path], object]] = {
     "restore": lambda upkeep, file: upkeep.files.restore(file, of=IDENTITY, force=True),
     "upgrade": lambda upkeep, file: upkeep.files.upgrade(Firmware(file, "0" * 64, "m", "v")),
     "go_to": lambda upkeep, _: upkeep.head.go_to("1"),
+    "turn_to": lambda upkeep, _: upkeep.head.turn_to("1"),
     "go_home": lambda upkeep, _: upkeep.head.go_home(),
     "store": lambda upkeep, _: upkeep.head.store("x"),
     "forget": lambda upkeep, _: upkeep.head.forget("1"),
     "stop": lambda upkeep, _: upkeep.head.stop(),
+    "make": lambda upkeep, _: upkeep.tours.make("x", (Spot("1"), Spot("2"))),
+    "change": lambda upkeep, _: upkeep.tours.change("Tour_1", name="x"),
+    "start": lambda upkeep, _: upkeep.tours.start("Tour_1"),
+    "stop_tour": lambda upkeep, _: upkeep.tours.stop("Tour_1"),
+    "pause": lambda upkeep, _: upkeep.tours.pause("Tour_1"),
+    "remove": lambda upkeep, _: upkeep.tours.remove("Tour_1"),
 }
-READS = {"all", "system_log", "backup", "presets", "bearing", "back_again"}
+READS = {"all", "system_log", "backup", "presets", "bearing", "back_again", "listed", "options"}
 
 
 def test_every_public_call_is_known_to_read_or_to_write() -> None:
     with camera() as (_county, upkeep):
-        rooms = (upkeep.accounts, upkeep.power, upkeep.files, upkeep.head)
+        rooms = (upkeep.accounts, upkeep.power, upkeep.files, upkeep.head, upkeep.tours)
         public = {name for room in rooms for name in dir(room) if not name.startswith("_")}
-    assert public == READS | WRITES.keys()
+    assert public == READS | WRITES.keys() - {"stop_tour"}
 
 
 @pytest.mark.parametrize("write", WRITES)
@@ -225,6 +233,9 @@ def test_an_integrated_device_is_sent_no_write_whatever_is_called(write: str, tm
     file = tmp_path / "file"
     file.write_bytes(b"x")
     with camera(DeviceClass.INTEGRATED, kind="ptz_dome") as (county, upkeep):
+        head = county.device().head
+        assert head is not None
+        county.call(head.tours.create)
         with refused(DeviceTrouble.READ_ONLY):
             WRITES[write](upkeep, file)
         sent = {name.removeprefix("op_") for name in county.device().counters if name.startswith("op_")}
