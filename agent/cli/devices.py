@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from agent.cli import looking, search, settings, upkeep
+from agent.cli import heads, looking, search, settings, upkeep
 from agent.cli.desk import Desk, opened
 from agent.errors import DeviceError
 from protocol.words import DeviceClass
@@ -65,9 +65,7 @@ def _upkeep(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         ("retry", upkeep.retry, "try a refused password once more / 重试口令"),
     ):
         _command(kinds, name, carry, words).add_argument("device", help=_DEVICE)
-    presets = _command(kinds, "presets", upkeep.presets, "presets of a dome / 预置位")
-    presets.add_argument("device", help=_DEVICE)
-    presets.add_argument("--go", metavar="TOKEN", help="turn to this one / 转到")
+    _heads(kinds)
     reboot = _dangerous(kinds, "reboot", upkeep.reboot, "restart and wait / 重启并等待恢复")
     reboot.add_argument("device", help=_DEVICE)
     backup = _command(kinds, "backup", upkeep.backup, "its configuration into a file / 备份配置")
@@ -87,6 +85,29 @@ def _upkeep(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     factory.add_argument("device", help=_DEVICE)
     factory.add_argument("--serial", required=True, help="its serial number, to confirm / 输入序列号确认")
     factory.add_argument("--hard", action="store_true", help="network and accounts too / 连同网络和用户")
+
+
+def _heads(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    presets = _command(kinds, "presets", heads.presets, "presets of a dome / 预置位")
+    presets.add_argument("device", help=_DEVICE)
+    asked = presets.add_mutually_exclusive_group()
+    asked.add_argument("--go", metavar="TOKEN", help="turn to this one and see that it is there / 转到并核对")
+    asked.add_argument("--home", action="store_true", help="turn home / 回守望位")
+    asked.add_argument("--store", metavar="NAME", help="the present view, under a name / 存当前位置")
+    asked.add_argument("--remove", metavar="TOKEN", help="take one away / 删除")
+    tours = _command(kinds, "tours", heads.tours, "preset tours of a dome or lookout / 巡航")
+    tours.add_argument("device", help=_DEVICE)
+    operation = tours.add_mutually_exclusive_group()
+    for name, words in (
+        ("start", "let it run / 启动"),
+        ("stop", "end it / 停止"),
+        ("pause", "interrupt it / 暂停"),
+        ("remove", "take it away / 删除"),
+    ):
+        operation.add_argument(f"--{name}", metavar="TOKEN", help=words)
+    operation.add_argument("--make", metavar="NAME", help="a new one over the spots / 新建")
+    tours.add_argument("--spot", action="append", metavar="PRESET:SECONDS", help="in order / 停留点")
+    tours.add_argument("--autostart", action="store_true", help="runs after power-on / 上电自启")
 
 
 def _dangerous(

@@ -1,4 +1,4 @@
-"""Commands that care for a device: restart, log, backup, restore, firmware, accounts, presets, clock.
+"""Commands that care for a device: restart, log, backup, restore, firmware, accounts, clock.
 
 Law: what interrupts or cannot be undone is asked back, or confirmed with ``--yes``; factory default wants the
 serial number. A backup is written with a document beside it that says whose it is.
@@ -123,20 +123,6 @@ def users(desk: Desk, options: argparse.Namespace) -> int:
     if not desk.paper.as_json:
         rows = [(user.name, user.level) for user in found]
         desk.paper.table(("用户 user", "级别 level"), rows, empty="没有用户 / no users")
-    return EXIT_OK
-
-
-def presets(desk: Desk, options: argparse.Namespace) -> int:
-    """The presets of a dome; with ``--go`` turn to one."""
-    device = desk.device(options.device)
-    with contextlib.closing(desk.room.upkeep(device)) as upkeep:
-        if options.go:
-            upkeep.head.go_to(options.go)
-        found = upkeep.head.presets()
-    desk.paper.document({"device": device.id, "presets": [asdict(preset) for preset in found]})
-    if not desk.paper.as_json:
-        rows = [(preset.token, preset.name) for preset in found]
-        desk.paper.table(("预置位 preset", "名称 name"), rows, empty="没有预置位 / no presets")
     return EXIT_OK
 
 

@@ -18,6 +18,15 @@ ANEW_AFTER_LOOKS = 90
 _NOT_TOLD = (DeviceTrouble.NOT_SUPPORTED, DeviceTrouble.BAD_ANSWER, DeviceTrouble.BAD_VALUE)
 
 
+def longest_stay_s(tour: Tour) -> float:
+    """How long the head stands at most at one place of a tour: a preset may come twice, one after the other.
+    0 where no stay is told."""
+    stays: dict[str, float] = {}
+    for spot in tour.spots:
+        stays[spot.preset] = stays.get(spot.preset, 0.0) + (spot.stay_s or 0.0)
+    return max(stays.values(), default=0.0)
+
+
 class OnvifHeadWatch:
     """Implements HeadWatch."""
 
@@ -45,7 +54,7 @@ class OnvifHeadWatch:
             tours=len(tours),
             touring="Touring" in states if states else None,
             paused="Paused" in states and "Touring" not in states,
-            stay_s=max((spot.stay_s or 0.0 for tour in tours for spot in tour.spots), default=0.0) or None,
+            stay_s=max((longest_stay_s(tour) for tour in tours), default=0.0) or None,
             spots=self._spots(tours),
         )
 

@@ -1,8 +1,13 @@
 """Whether a head goes on its tour: it moves, or it stood too long. Pure: times are handed in.
 
-    going ──stands longer than three times the longest stay──> stopped
-      ^                                                            │
-      └── two moves (and the device says Touring, if it says) ─────┘
+    going ──stands three times the longest stay──> watched closely ──stands half as long again──> stopped
+      ^ ^                                                │                                           │
+      │ └───────────────────── moves ────────────────────┘                                           │
+      └──────────── two moves (and the device says Touring, if it says) ─────────────────────────────┘
+
+Looks that are far apart can meet a tour at the same spot again and again, whatever the pace (two spots, nine
+seconds and five: once in a few days for ten minutes on end, by simulation). So nothing is said before the
+head was watched with looks so close that no move between them could be missed.
 
 Laws. Standing is counted only between two looks that went well: an unreachable device is unknown, its
 episode neither opens nor closes. Where no tour says that it runs, or the head stands where no tour stops,
@@ -26,12 +31,16 @@ AT_SPOT = 0.05
 LOOKS_APART_S = 150.0
 """Two looks further apart do not tell whether the head stood between them."""
 FACTOR = 3.0
-LEAST_LIMIT_S = 420.0
-"""Some twenty looks: a tour between two spots with short stays is met at the same one every second time."""
+LEAST_LIMIT_S = 180.0
+CLOSE_S = 60.0
+CLOSE_FACTOR = 1.5
+CLOSELY_APART_S = 8.0
+"""Close looks are two seconds apart; a slow device takes some to answer."""
 HAND_S = 900.0
-STAY_S = 60.0
+STAY_S = 300.0
 """Assumed longest stay, until stays are told or seen."""
 STAYS_SEEN = 16
+STAYS_NEEDED = 4
 MOVES_TO_END = 2
 
 
@@ -59,6 +68,9 @@ class TourJudge:
         self._new_episode = new_episode
         self._place: Place | None = None
         self._stood_s = 0.0
+        self._close_s = 0.0
+        self.suspicious = False
+        """The head has stood for too long: look closely."""
         self._stays: deque[float] = deque(maxlen=STAYS_SEEN)
         self._looked_s: float | None = None
         self._moves = 0
@@ -67,7 +79,7 @@ class TourJudge:
     def see(self, sight: HeadSight | None, *, mono_s: float, now: datetime) -> TourChange | None:
         """Weigh one look; None when the device could not be reached. What starts or ends by it, or None."""
         if sight is None:
-            self._looked_s = None
+            self._looked_s, self.suspicious = None, False
             return None
         self.blind = sight.place is None and sight.touring is None
         if self.blind:
@@ -75,13 +87,14 @@ class TourJudge:
         apart_s = 0.0 if self._looked_s is None else mono_s - self._looked_s
         together = self._looked_s is not None and apart_s <= LOOKS_APART_S
         self._looked_s = mono_s
-        self._expected = self._expected or bool(sight.touring)
         if self._moved(sight):
             self._note_stay(sight)
-            self._stood_s = 0.0
+            self._stood_s = self._close_s = 0.0
             self._moves += 1
-        elif together:
+        elif together and self._expected:
             self._stood_s += apart_s
+            self._close_s += apart_s if apart_s <= CLOSELY_APART_S else 0.0
+        self._expected = self._expected or bool(sight.touring)
         if not self._expected:
             return None
         if self.episode is not None:
@@ -105,9 +118,8 @@ class TourJudge:
             self._stays.append(self._stood_s)
 
     def _limit_s(self, sight: HeadSight) -> tuple[float, float]:
-        """The longest usual stay, and how long the head may stand now. A lone longest stay does not count."""
-        seen = sorted(self._stays)
-        stay_s = sight.stay_s or (seen[-2] if len(seen) >= 2 else STAY_S)
+        """The longest stay, told or seen lately, and how long the head may stand now."""
+        stay_s = sight.stay_s or (max(self._stays) if len(self._stays) >= STAYS_NEEDED else STAY_S)
         limit_s = max(LEAST_LIMIT_S, stay_s * FACTOR)
         elsewhere = bool(sight.spots) and not (
             sight.place is None or any(sight.place.is_near(spot, within=AT_SPOT) for spot in sight.spots)
@@ -117,8 +129,10 @@ class TourJudge:
 
     def _stopped(self, sight: HeadSight, mono_s: float, now: datetime) -> TourChange | None:
         stay_s, limit_s = self._limit_s(sight)
-        if self._stood_s < limit_s:
+        self.suspicious = self._stood_s >= limit_s
+        if not self.suspicious or self._close_s < max(CLOSE_S, stay_s * CLOSE_FACTOR):
             return None
+        self.suspicious = False
         self.episode, self._moves, self._stopped_s = self._new_episode(), 0, mono_s - self._stood_s
         said = {True: "Touring", False: "Paused" if sight.paused else "Idle", None: "-"}[sight.touring]
         minutes = self._stood_s / 60

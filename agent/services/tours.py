@@ -1,7 +1,8 @@
 """Heads that should be on tour: looked at on a slow round, a tour that stopped goes to the log.
 
 Law: one head at a time, one look in about twenty seconds, never at an even pace (a tour of the same pace
-would always be met at the same spot). What an earlier process left open is closed by what the next one sees.
+would always be met at the same spot), and closely where it seems to stand. What an earlier process left open
+is closed by what the next one sees.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 CLASSES = frozenset({DeviceClass.LOOKOUT, DeviceClass.PTZ_DOME})
 NOTE_TOPIC = "tour_stopped"
 LOOK_S = 20.0
+CLOSE_LOOK_S = 2.0
 JITTER = 0.25
 AGAIN_S = 60.0
 """To the next look at a device that could not be asked."""
@@ -116,6 +118,8 @@ class TourWatch:
         if sight is not None and head.judge.blind and (sight.tours or _is_lookout(head)):
             pause_s = BLIND_S
             self._tell_blind(head)
+        if head.judge.suspicious:
+            pause_s = CLOSE_LOOK_S
         if change is not None:
             head.said.append(change)
         head.due_s = self._clock.monotonic() + pause_s * self._chance.uniform(1 - JITTER, 1 + JITTER)
