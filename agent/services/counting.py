@@ -28,7 +28,7 @@ from runtime.clock import Clock
 log = logging.getLogger(__name__)
 
 BOOK, BASELINE = "passages", "passage_baseline"
-STEP_S = 5.0
+STEP_S = 2.0
 NOTE_S = 60.0
 LATE_SHARE = 0.5
 """A device of whose reports in an hour so many are late is named in the log."""

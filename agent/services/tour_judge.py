@@ -38,9 +38,8 @@ CLOSELY_APART_S = 8.0
 """Close looks are two seconds apart; a slow device takes some to answer."""
 HAND_S = 900.0
 STAY_S = 300.0
-"""Assumed longest stay, until stays are told or seen."""
+"""Assumed longest stay where none is told and no longer one was seen."""
 STAYS_SEEN = 16
-STAYS_NEEDED = 4
 MOVES_TO_END = 2
 
 
@@ -119,7 +118,7 @@ class TourJudge:
 
     def _limit_s(self, sight: HeadSight) -> tuple[float, float]:
         """The longest stay, told or seen lately, and how long the head may stand now."""
-        stay_s = sight.stay_s or (max(self._stays) if len(self._stays) >= STAYS_NEEDED else STAY_S)
+        stay_s = sight.stay_s or max([STAY_S, *self._stays])
         limit_s = max(LEAST_LIMIT_S, stay_s * FACTOR)
         elsewhere = bool(sight.spots) and not (
             sight.place is None or any(sight.place.is_near(spot, within=AT_SPOT) for spot in sight.spots)

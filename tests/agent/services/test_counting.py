@@ -240,3 +240,11 @@ def test_a_count_is_a_number_and_nothing_else() -> None:
     road.listen(3700, passages=1)
     told = road.hours[0].model_dump()
     assert set(told) == {"hour", "passages", "observed_s", "delay_ms", "late_ratio", "resets"}
+
+
+def test_a_replayed_state_is_no_late_report() -> None:
+    road = Road()
+    at = road.clock.now()
+    road.pull([counted(0, at=at, initial=True, device_time=at - timedelta(hours=3))])
+    road.listen(3700, passages=1)
+    assert (road.hours[0].delay_ms, road.hours[0].late_ratio) == (None, None)
