@@ -18,7 +18,7 @@ from agent.errors import StoreFull
 from agent.metrics import PASSAGE_REPORTS, SCENE_EVENTS, SILENT_DEVICES
 from agent.model import CameraEvent, Device, SceneEvent
 from agent.ports import Log, Notebook
-from agent.services.passages import HourCount, PassageBook
+from agent.services.passages import HourCount, PassageBook, is_passage
 from agent.services.silence import Silence, SilenceJudge
 from agent.services.watcher import scene_entry
 from protocol.messages import PassageCount
@@ -76,11 +76,14 @@ class Counting:
         with self._lock:
             self._counters[device.id] = counter
 
-    def hear(self, device: str, events: Sequence[CameraEvent], began_s: float) -> None:
-        """A pull of a device went well: what it brought, and since when it listened (monotonic)."""
+    def hear(self, device: str, events: Sequence[CameraEvent], began_s: float) -> Sequence[CameraEvent]:
+        """A pull of a device went well: what it brought, and since when it listened (monotonic).
+
+        Returns what is no passage: on a counting device a crossed line is a passage, never an intrusion.
+        """
         counter = self._counters.get(device)
         if counter is None:
-            return
+            return events
         error_s = self._clock_error_s(device)
         with self._lock:
             now, ended_s = self._clock.now(), self._clock.monotonic()
@@ -98,6 +101,7 @@ class Counting:
         ):
             if reports:
                 PASSAGE_REPORTS.labels(outcome=outcome).inc(reports)
+        return [event for event in events if not is_passage(event)]
 
     def step(self) -> float:
         """Write what is over and due. Raises StoreFull; what could not be written stays owed."""

@@ -26,7 +26,7 @@ SOURCES_LIMIT = 64
 COUNT_PAUSE_S = 60.0
 """Counts of a checkpoint are written at most once a minute."""
 
-Hear = Callable[[str, Sequence[CameraEvent], float], None]
+Hear = Callable[[str, Sequence[CameraEvent], float], Sequence[CameraEvent]]
 
 _Key = tuple[SceneTopic, str]
 
@@ -118,9 +118,10 @@ class Listener:
         clock: Clock,
         new_episode: Callable[[], str],
         take_still: Callable[[str], str | None] = lambda _device: None,
-        hear: Hear = lambda _device, _events, _began_s: None,
+        hear: Hear = lambda _device, events, _began_s: events,
     ) -> None:
-        """``hear`` is told of every pull that went well, with the monotonic time at which it began."""
+        """``hear`` is told of every pull that went well, with the monotonic time at which it began; it
+        returns what of it is left to be a scene event."""
         self.device = device
         self._subscription = subscription
         self._log = log_
@@ -136,8 +137,7 @@ class Listener:
             events: Sequence[CameraEvent] = self._subscription.pull()
         finally:
             self._write(self._pairing.expire(self._clock.now(), mono_s=self._clock.monotonic()))
-        self._hear(self.device.id, events, began_s)
-        for event in events:
+        for event in self._hear(self.device.id, events, began_s):
             made = self._pairing.take(event, mono_s=self._clock.monotonic())
             CAMERA_EVENTS.labels(
                 outcome="initial" if event.initial else "repeated" if made is None else "taken"

@@ -45,6 +45,11 @@ CLOSING_GRACE_S = 15.0
 """A pull that began before the hour ended may end so much later."""
 
 
+def is_passage(event: CameraEvent) -> bool:
+    """Whether a counting device means a passage by it: its counter, or a crossed line."""
+    return event.topic in (SceneTopic.COUNTER, SceneTopic.LINE_CROSSED)
+
+
 @dataclass(frozen=True, slots=True)
 class Growth:
     """What a new value of a counter means. ``odd``: it cannot have grown so."""
@@ -210,7 +215,7 @@ class PassageBook:
             passages += grown.passages
             account.resets += grown.reset
             alive = alive or grown.odd or grown.passages > 0
-            if _reports(event) and not event.initial:
+            if is_passage(event) and not event.initial:
                 delay_s = _delay_s(event, clock_error_s)
                 untimed += delay_s is None
                 if delay_s is not None:
@@ -348,10 +353,6 @@ def _elapsed_s(base: _Base, event: CameraEvent, mono_s: float) -> float:
 
 def _observe(account: _Account, seconds: float) -> None:
     account.observed_s = min(HOUR_S, account.observed_s + max(0.0, seconds))
-
-
-def _reports(event: CameraEvent) -> bool:
-    return event.topic in (SceneTopic.COUNTER, SceneTopic.LINE_CROSSED)
 
 
 def _delay_s(event: CameraEvent, clock_error_s: float | None) -> float | None:

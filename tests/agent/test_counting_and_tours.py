@@ -7,7 +7,7 @@ import contextlib
 import itertools
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ import pytest
 from agent.app import BoxApp
 from agent.config import parse_config
 from agent.devices import OnvifRoom
+from agent.model import CameraEvent
 from agent.outbox.notebook import SqliteNotebook
 from agent.services.counting import BOOK, Counting
 from agent.services.listener import Listener
@@ -70,9 +71,9 @@ class Post:
             hear=self._hear,
         )
 
-    def _hear(self, device: str, events: Any, began_s: float) -> None:
+    def _hear(self, device: str, events: Sequence[CameraEvent], began_s: float) -> Sequence[CameraEvent]:
         self.clock.advance(5)
-        self.counting.hear(device, events, began_s)
+        return self.counting.hear(device, events, began_s)
 
     def passes(self, times: int) -> None:
         for _ in range(times):
@@ -110,6 +111,8 @@ def test_passages_of_a_device_become_one_number_an_hour(tmp_path: Path, personal
         checkpoint.passes(4)
         (count,) = checkpoint.hour_over()
         assert (count.passages, count.late_ratio) == (7, 0.0)
+        told = {each.topic for each in checkpoint.log.all(Scene) if isinstance(each, Scene)}
+        assert not told & {SceneTopic.LINE_CROSSED, SceneTopic.COUNTER}, "a passage is no intrusion"
         assert count.observed_s == 15
 
 
