@@ -38,7 +38,12 @@ class OnvifHeadWatch:
         self._places: dict[str, Place] = {}
 
     def look(self) -> HeadSight:
-        """See HeadWatch. Of a dome without tours nothing but the tours is asked."""
+        """See HeadWatch. Of a dome without tours nothing but the tours is asked. Ends within
+        ``Limits.total_s``."""
+        with self._upkeep.bounded():
+            return self._seen()
+
+    def _seen(self) -> HeadSight:
         if self._looks % ANEW_AFTER_LOOKS == 0:
             self._has_tours = True
         tours = self._tours() if self._has_tours else ()

@@ -4,6 +4,8 @@ Law: what cannot be undone names its device twice (serial number), what takes lo
 success is what the device says afterwards.
 """
 
+from contextlib import AbstractContextManager
+
 from agent.devices.account import Account
 from agent.devices.limits import Limits
 from agent.devices.settings.surface import Surface
@@ -30,6 +32,10 @@ class Upkeep:
         ptz = Ptz(self._surface)
         self.head = Head(ptz)
         self.tours = Tours(ptz, self.head)
+
+    def bounded(self) -> AbstractContextManager[None]:
+        """All questions inside together end within ``Limits.total_s``."""
+        return self._surface.session.transport.within(self._surface.limits.total_s)
 
     def close(self) -> None:
         """Drop the connection; idempotent."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -224,3 +225,19 @@ def test_a_simulated_head_on_tour_moves_and_stays() -> None:
     assert turning.tours.running() is None
     turning.restart()
     assert turning.tours.running() is not None
+
+
+def test_a_look_at_a_slow_device_ends_in_time() -> None:
+    """Each answer alone is in time; the look has five of them to wait for."""
+    with dome() as (county, upkeep):
+        upkeep.tours.make("round", ROUND)
+        county.switch(slow_ms=400)
+        device = county.device()
+        row = a_device(
+            device.ip, device.http_port, password=PASSWORD, device_class=DeviceClass.PTZ_DOME, name="dome"
+        )
+        with contextlib.closing(OnvifRoom(limits=QUICK).watch_head(row)) as watch:
+            began_s = time.monotonic()
+            with pytest.raises(DeviceError):
+                watch.look()
+            assert time.monotonic() - began_s < QUICK.total_s + 2.0
