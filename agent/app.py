@@ -27,10 +27,12 @@ from agent.outbox.store import Store
 from agent.ports import Found
 from agent.services.commander import Commander
 from agent.services.configurator import Configurator, Setting
+from agent.services.counting import Counting
 from agent.services.listener import Listener
 from agent.services.prober import Prober
 from agent.services.recordings import RecordingRounds
 from agent.services.reporter import BoxFacts, Reporter
+from agent.services.tours import TourWatch
 from agent.services.watcher import Watcher
 from agent.video.room import PyavRoom
 from agent.video.stills import jpeg
@@ -110,6 +112,16 @@ class BoxApp:
             clock=self._clock,
         )
         self.devices.storage.on_change = self.recordings.nudge
+        self.counting = Counting(
+            log_=self.store,
+            notebook=self.notebook,
+            clock=self._clock,
+            clock_error_s=self.prober.clock_error_s,
+            new_episode=_new_episode,
+        )
+        self.tours = TourWatch(
+            log_=self.store, notebook=self.notebook, clock=self._clock, new_episode=_new_episode
+        )
         self.reporter = self._make_reporter()
         self.commander = Commander(
             {"probe": self._probe, "snapshot": self._snapshot, "recordings": self._recordings},
@@ -143,6 +155,8 @@ class BoxApp:
         self._work("watch", self.watcher.step)
         rounds = self._work("recordings", self.recordings.step, Backoff(base_s=5, ceiling_s=60))
         self.recordings.on_sooner = rounds.wake
+        self._work("count", self.counting.step)
+        self._work("tour", self.tours.step)
         for number in range(PROBER_THREADS):
             self._work(f"probe-{number}", self.prober.step)
         self.link.start()
@@ -174,6 +188,8 @@ class BoxApp:
             worker.stop(6)
         self.link.stop()
         self.prober.close()
+        self.counting.close()
+        self.tours.close()
         self.stills.close()
         self.monitor.stop()
         self.store.close()
@@ -199,6 +215,8 @@ class BoxApp:
             self.prober.add(device, adapter)
             self.recordings.add(device)
             if not device.is_conference and device.stream_path is None:
+                self.counting.add(device)
+                self.tours.add(device, self.devices.watch_head)
                 self._listen(device)
 
     def _listen(self, device: Device) -> None:
@@ -210,6 +228,7 @@ class BoxApp:
             new_episode=_new_episode,
             take_still=self.watcher.take_still,
             notebook=self.notebook,
+            hear=self.counting.hear,
         )
         self._listeners.append(listener)
         pauses = Backoff(base_s=LISTEN_BASE_S, ceiling_s=LISTEN_CEILING_S)

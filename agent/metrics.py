@@ -16,6 +16,13 @@ EVENT_NOTES = Counter(
     ["kind"],
 )
 CAMERA_EVENTS = Counter("outpost_camera_events", "Notifications of cameras.", ["outcome"])
+PASSAGE_REPORTS = Counter(
+    "outpost_passage_reports",
+    "Reports of counting devices: in time, more than 60 s late, or without a usable time.",
+    ["outcome"],
+)
+SILENT_DEVICES = Gauge("outpost_silent_devices", "Counting devices that tell improbably few passages.")
+TOURS_STOPPED = Gauge("outpost_tours_stopped", "Heads that do not go on their tour.")
 STREAMS = Gauge("outpost_streams", "Streams by state.", ["state"])
 STREAM_TROUBLES = Counter(
     "outpost_stream_troubles", "Times a stream stopped being readable, by reason.", ["reason"]

@@ -193,6 +193,8 @@ class CameraEvent:
     count: int | None = None
     said: str = ""
     """The topic as the device spells it, normalised."""
+    series: str = ""
+    """Tells the counters of one device apart: a hash of the names of lens and rule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +210,36 @@ class DeviceReading:
     time: datetime
     unit: str = ""
     source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a head looks, in ONVIF's generic spaces: pan and tilt -1 to 1, zoom 0 to 1."""
+
+    pan: float
+    tilt: float
+    zoom: float
+
+    def is_near(self, other: Place, *, within: float) -> bool:
+        """Whether every axis differs by at most ``within``."""
+        pairs = ((self.pan, other.pan), (self.tilt, other.tilt), (self.zoom, other.zoom))
+        return all(abs(mine - theirs) <= within for mine, theirs in pairs)
+
+
+@dataclass(frozen=True, slots=True)
+class HeadSight:
+    """What a device tells of its head and tours at one moment. None: not told."""
+
+    place: Place | None
+    tours: int = 0
+    touring: bool | None = None
+    """A tour says that it runs."""
+    paused: bool = False
+    """A tour says that it was interrupted, and none runs."""
+    stay_s: float | None = None
+    """The longest stay at one spot of a tour."""
+    spots: tuple[Place, ...] = ()
+    """Where the tours stop, as far as their presets tell it."""
 
 
 class PictureFault(StrEnum):

@@ -13,6 +13,7 @@ from agent.model import (
     Evidence,
     Finding,
     Frame,
+    HeadSight,
     Identity,
     Image,
     Secret,
@@ -61,6 +62,18 @@ class EventSubscription(Protocol):
 
     def close(self) -> None:
         """Unsubscribe, best effort, within 2 s; idempotent."""
+        ...
+
+
+class HeadWatch(Protocol):
+    """The moving head of one device, looked at now and then. One thread at a time."""
+
+    def look(self) -> HeadSight:
+        """What the device tells of head and tours now. Raises DeviceError, NOT_SUPPORTED without a head."""
+        ...
+
+    def close(self) -> None:
+        """Drop the connection; idempotent."""
         ...
 
 

@@ -53,7 +53,7 @@ class FaultSwitches:
     drop_before_write: bool = _switch(False, "the connection is cut before a write is carried out")
     drop_after_write: bool = _switch(False, "the connection is cut after a write was carried out")
     drop_after_upload: bool = _switch(False, "the connection is cut after a file was taken")
-    stuck_head: bool = _switch(False, "the head stands still and tells that it moves")
+    loose_lens: bool = _switch(False, "the head moves and the lens stays where it looked")
     leaks_identity: bool = _switch(False, "passages are told with a plate text (always TEST-PLATE)")
     pulls: str = _switch(
         "honest",
@@ -66,6 +66,10 @@ class FaultSwitches:
         0, "so many seconds, which ended an hour before, were not recorded", low=0, high=30 * 86_400
     )
     disk: str = _switch("ok", "the state of the recorder's disk", choices=DISKS)
+    counter_silent: bool = _switch(False, "what passes is neither counted nor told")
+    late_push_s: int = _switch(0, "passages are told so many seconds after they happened", low=0, high=86_400)
+    stuck_head: bool = _switch(False, "the head does not move, whatever it answers")
+    tour_stopped: bool = _switch(False, "the tour that ran has stopped by itself")
     picture: str = _switch("normal", "what the lens shows", choices=PICTURES)
     sip: str = _switch("ok", "how SIP OPTIONS is answered", choices=SIP_ANSWERS)
 

@@ -78,6 +78,7 @@ class Station:
         self._rebooting_until = loop.time() + seconds
         await self._settle()
         self.device.forget_session()
+        senses.recount(self.device)
         self._spawn(self._come_back(seconds), "come back")
 
     def notice(self) -> None:

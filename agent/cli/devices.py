@@ -9,6 +9,7 @@ from pathlib import Path
 from agent.cli import (
     accounts,
     contacts,
+    heads,
     looking,
     recordings,
     scorecard,
@@ -96,9 +97,7 @@ def _upkeep(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     inputs.add_argument("device", help=_DEVICE)
     for listed in (relays, inputs):
         listed.add_argument("--state", action="store_true", help="ask its events too / 同时查询状态")
-    presets = _command(kinds, "presets", upkeep.presets, "presets of a dome / 预置位")
-    presets.add_argument("device", help=_DEVICE)
-    presets.add_argument("--go", metavar="TOKEN", help="turn to this one / 转到")
+    _heads(kinds)
     _users(kinds)
     reboot = _dangerous(kinds, "reboot", upkeep.reboot, "restart and wait / 重启并等待恢复")
     reboot.add_argument("device", help=_DEVICE)
@@ -132,6 +131,30 @@ def _users(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     secret = users.add_mutually_exclusive_group()
     secret.add_argument("--new-password-file", type=Path, metavar="FILE", help="its password / 新用户口令")
     secret.add_argument("--generate", type=Path, metavar="FILE", help="made and written there / 生成并写入")
+
+
+def _heads(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    presets = _command(kinds, "presets", heads.presets, "presets of a dome / 预置位")
+    presets.add_argument("device", help=_DEVICE)
+    asked = presets.add_mutually_exclusive_group()
+    asked.add_argument("--go", metavar="TOKEN", help="turn to this one and see that it is there / 转到并核对")
+    asked.add_argument("--home", action="store_true", help="turn home / 回守望位")
+    asked.add_argument("--set-home", action="store_true", help="the present view is home / 设为守望位")
+    asked.add_argument("--store", metavar="NAME", help="the present view, under a name / 存当前位置")
+    asked.add_argument("--remove", metavar="TOKEN", help="take one away / 删除")
+    tours = _command(kinds, "tours", heads.tours, "preset tours of a dome or lookout / 巡航")
+    tours.add_argument("device", help=_DEVICE)
+    operation = tours.add_mutually_exclusive_group()
+    for name, words in (
+        ("start", "let it run / 启动"),
+        ("stop", "end it / 停止"),
+        ("pause", "interrupt it / 暂停"),
+        ("remove", "take it away / 删除"),
+    ):
+        operation.add_argument(f"--{name}", metavar="TOKEN", help=words)
+    operation.add_argument("--make", metavar="NAME", help="a new one over the spots / 新建")
+    tours.add_argument("--spot", action="append", metavar="PRESET:SECONDS", help="in order / 停留点")
+    tours.add_argument("--autostart", action="store_true", help="runs after power-on / 上电自启")
 
 
 def _dangerous(

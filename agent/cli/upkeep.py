@@ -1,4 +1,4 @@
-"""Commands that care for a device: restart, log, backup, restore, firmware, accounts, presets, clock.
+"""Commands that care for a device: restart, log, backup, restore, firmware, accounts, clock.
 
 Law: what interrupts or cannot be undone is asked back, or confirmed with ``--yes``; factory default wants the
 serial number. A backup is written with a document beside it that says whose it is.
@@ -10,7 +10,6 @@ import argparse
 import contextlib
 import hashlib
 import json
-from dataclasses import asdict
 from pathlib import Path
 
 from agent.cli.confirm import confirmed as _confirmed
@@ -111,20 +110,6 @@ def factory_default(desk: Desk, options: argparse.Namespace) -> int:
         upkeep.power.factory_default(serial=options.serial, hard=options.hard)
     desk.paper.document({"device": device.id, "factory_default": "hard" if options.hard else "soft"})
     desk.paper.line(f"{device.id}: 已恢复出厂设置，正在重启 / set back, it restarts")
-    return EXIT_OK
-
-
-def presets(desk: Desk, options: argparse.Namespace) -> int:
-    """The presets of a dome; with ``--go`` turn to one."""
-    device = desk.device(options.device)
-    with contextlib.closing(desk.room.upkeep(device)) as upkeep:
-        if options.go:
-            upkeep.head.go_to(options.go)
-        found = upkeep.head.presets()
-    desk.paper.document({"device": device.id, "presets": [asdict(preset) for preset in found]})
-    if not desk.paper.as_json:
-        rows = [(preset.token, preset.name) for preset in found]
-        desk.paper.table(("预置位 preset", "名称 name"), rows, empty="没有预置位 / no presets")
     return EXIT_OK
 
 

@@ -17,6 +17,7 @@ from agent.devices.conference import ConferenceAdapter
 from agent.devices.device_state import StateBook
 from agent.devices.events import NoEvents, PullPoint
 from agent.devices.habits import HabitBook
+from agent.devices.head_watch import OnvifHeadWatch
 from agent.devices.identity import read_device_information
 from agent.devices.limits import Limits
 from agent.devices.login_memory import LoginMemory
@@ -38,7 +39,7 @@ from agent.devices.upkeep.password import PasswordChange
 from agent.devices.wsdl import shared_services
 from agent.errors import DeviceError, DeviceTrouble
 from agent.model import Device, DeviceReading, Identity, RecordingReport, Secret
-from agent.ports import DeviceAdapter, EventSubscription, Found, Notebook, Vault
+from agent.ports import DeviceAdapter, EventSubscription, Found, HeadWatch, Notebook, Vault
 
 
 class OnvifRoom:
@@ -148,6 +149,10 @@ class OnvifRoom:
     def scorecards(self) -> Scorecards:
         """The cards kept by make."""
         return Scorecards(self._habits.notebook)
+
+    def watch_head(self, device: Device) -> HeadWatch:
+        """The moving head of a device. Raises DeviceError NOT_SUPPORTED for one without ONVIF."""
+        return OnvifHeadWatch(self.upkeep(device), device)
 
     def password_change(self, vault: Vault) -> PasswordChange:
         """The two phases of changing a device's password, through this room."""

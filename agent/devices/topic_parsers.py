@@ -5,6 +5,7 @@ Law: only the items that the topic's row names are read; a value that does not f
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -21,6 +22,8 @@ from protocol.words import DEVICE_HEALTH_TOPICS
 _TRUE = frozenset({"true", "1", "active", "on", "yes"})
 _FALSE = frozenset({"false", "0", "inactive", "off", "no"})
 _MOST_ITEMS = 32
+_SERIES = ("Rule", "RuleName", "VideoAnalyticsConfigurationToken")
+"""Source items that, beside the lens, tell the counters of one device apart. Only a hash of them is kept."""
 EVERY_PORT: Final = "-1"
 """Axis tells every port and, once more, any of them: the second is no port."""
 
@@ -54,6 +57,7 @@ def event_of(
         source=source,
         count=count,
         said=said,
+        series="" if count is None else series_of(message, meant),
     )
 
 
@@ -118,6 +122,14 @@ def source_of(message: etree._Element, meant: Meaning) -> str:
     items = items_of(message, "Source")
     found = next((items[name.casefold()] for name in meant.sources if items.get(name.casefold())), "")
     return quoted(found, longest=64)
+
+
+def series_of(message: etree._Element, meant: Meaning) -> str:
+    """A mark of one counter: 12 hex digits over lens and rule. Objects and plates are not read."""
+    items = items_of(message, "Source")
+    names = (*meant.sources, *_SERIES)
+    told = "\n".join(f"{name}={items[name.casefold()]}" for name in names if items.get(name.casefold()))
+    return hashlib.sha256(told.encode()).hexdigest()[:12]
 
 
 def items_of(message: etree._Element, part: str) -> dict[str, str]:

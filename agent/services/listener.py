@@ -61,6 +61,8 @@ HEALTH_PAUSE_S = 600.0
 """Health told without an end (a disk error told anew every few seconds) is written at most so often."""
 NOTE_TOPIC = "health_episodes"
 
+Hear = Callable[[str, Sequence[CameraEvent], float], Sequence[CameraEvent]]
+
 _Key = tuple[SceneTopic, str]
 
 
@@ -199,7 +201,10 @@ class Listener:
         new_episode: Callable[[], str],
         take_still: Callable[[str], str | None] = lambda _device: None,
         notebook: Notebook | None = None,
+        hear: Hear = lambda _device, events, _began_s: events,
     ) -> None:
+        """``hear`` is told of every pull that went well, with the monotonic time at which it began; it
+        returns what of it is left to be a scene event."""
         self.device = device
         self._subscription = subscription
         self._log = log_
@@ -209,14 +214,16 @@ class Listener:
         self._notebook = notebook
         self._noted = "[]"
         self._remember()
+        self._hear = hear
 
     def step(self) -> float:
         """Wait a few seconds for notifications and write what they mean."""
+        began_s = self._clock.monotonic()
         try:
             events: Sequence[CameraEvent] = self._subscription.pull()
         finally:
             self._write(self._pairing.expire(self._clock.now(), mono_s=self._clock.monotonic()))
-        for event in events:
+        for event in self._hear(self.device.id, events, began_s):
             made = self._pairing.take(event, mono_s=self._clock.monotonic())
             CAMERA_EVENTS.labels(
                 outcome="initial" if event.initial else "repeated" if made is None else "taken"

@@ -113,6 +113,11 @@ class Prober:
         patient = self._patients.get(device)
         return None if patient is None else patient.tracker.current
 
+    def clock_error_s(self, device: str) -> float | None:
+        """Device clock minus box clock at the last climb; None when it was not told."""
+        patient = self._patients.get(device)
+        return None if patient is None or patient.evidence is None else patient.evidence.clock_error_s
+
     def gauges(self) -> dict[str, DeviceGauge]:
         """What changed since the last heartbeat; everything at every tenth."""
         self._heartbeats += 1

@@ -106,6 +106,7 @@ class Device:
         self.counters: Counter[str] = Counter()
         self.last_requests: deque[dict[str, Any]] = deque(maxlen=20)
         self.passages = 0
+        self._stopped_tour: str | None = None
         self.in_view: frozenset[str] = frozenset()
         self.booted_at = time.time()
         self.stream_url: Callable[[str], str] = lambda token: f"rtsp://{ip}:8554/{token}"
@@ -170,8 +171,7 @@ class Device:
         self.users.credentials_refused = self.faults.wrong_password
         if self.recorder is not None:
             self._carry_to(self.recorder, before)
-        if self.head is not None:
-            self.head.stick(self.faults.stuck_head)
+        self._switch_head(before)
         self.ledger.faults(self.faults.active())
         self.on_faults_changed()
 
@@ -193,6 +193,19 @@ class Device:
         notice = dict(self.personality.disk_notices).get(disk)
         if notice is not None:
             self.events.tell(notice, source=(("HardDiskNo", "1"),), data=(), operation=None)
+
+    def _switch_head(self, before: FaultSwitches) -> None:
+        if self.head is None:
+            return
+        self.head.get_stuck(self.faults.stuck_head)
+        self.head.come_loose(self.faults.loose_lens)
+        if self.faults.tour_stopped and not before.tour_stopped:
+            running = self.head.tours.running()
+            self._stopped_tour = running.token if running is not None else None
+            self.head.leave_tour()
+        elif before.tour_stopped and not self.faults.tour_stopped and self._stopped_tour is not None:
+            self.head.start_tour(self._stopped_tour)
+            self._stopped_tour = None
 
     def kept(self) -> dict[str, object]:
         """What a backup holds."""
@@ -231,12 +244,16 @@ class Device:
         self.clock.offset_s = 0.0
 
     def forget_session(self) -> None:
-        """What a restart forgets: pull points, locks of accounts."""
+        """What a restart forgets: pull points, locks of accounts, counters, where the head looked."""
         self.events.close_all()
         if self.recorder is not None:
             self.recorder.end_all()
         self.users.unlock()
         self.booted_at = time.time()
+        if not self.personality.keeps_counter:
+            self.passages = 0
+        if self.head is not None:
+            self.head.restart()
 
     def note(self, operation: str, *, client: str, status: int) -> None:
         """Remember a request for the control port."""

@@ -46,6 +46,13 @@ class Lifetime(StrEnum):
     ABSOLUTE = "absolute"  # a duration is refused, a point in time is taken
 
 
+class PassageReport(StrEnum):
+    """How a counting device tells that something passed."""
+
+    TOTAL = "total"  # a counter that grows
+    PULSE = "pulse"  # one notice a passage, no figure
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paths:
     """Where the services live; `subscription` takes `{number}`, `snapshot` takes `{token}`."""
@@ -123,6 +130,10 @@ class Personality:
     snapshot_credentials: bool = False  # GetSnapshotUri carries name and password
     snapshot_basic: bool = False  # snapshots are fetched with HTTP Basic, else with Digest
     max_presets: int = 255
+    preset_tours: bool = False  # GetPresetTours and what belongs to it
+    tells_position: bool = True  # GetStatus tells where the head looks
+    passages: PassageReport = PassageReport.TOTAL
+    keeps_counter: bool = False  # over a restart
     system_uris: bool = True  # GetSystemUris, StartSystemRestore
     http_upgrade: bool = True  # StartFirmwareUpgrade
     certificate_key: KeyKind = KeyKind.EC_256
@@ -163,6 +174,7 @@ PERSONALITIES: dict[str, Personality] = {
         hardware_id="rev-b",
         mac_prefix="02:00:5e",
         open_operations=_OPEN_BY_SPECIFICATION,
+        preset_tours=True,
         digest_algorithms=("MD5", "SHA-256"),
         paths=Paths(deviceio="/onvif/deviceio_service"),
         relays=("RelayOutput_1", "RelayOutput_2"),
@@ -205,6 +217,8 @@ PERSONALITIES: dict[str, Personality] = {
             ("full", "tns1:Device/HardwareFailure/tnshik:HardDiskFull"),
             ("error", "tns1:Device/HardwareFailure/tnshik:HardDiskError"),
         ),
+        preset_tours=True,
+        keeps_counter=True,
     ),
     "dahua-like": Personality(
         manufacturer="Dahua",
@@ -229,6 +243,7 @@ PERSONALITIES: dict[str, Personality] = {
         recording=RecordingHabits(
             lacks=frozenset({"FindEvents", "GetEventSearchResults"}), searches=1, status=False
         ),
+        preset_tours=True,
     ),
     "axis-like": Personality(
         manufacturer="AXIS",
@@ -295,6 +310,7 @@ PERSONALITIES: dict[str, Personality] = {
         motion=(_CELL_MOTION,),
         time_zone="CST+8:00:00",
         snapshot_credentials=True,
+        tells_position=False,
         system_uris=False,
         http_upgrade=False,
         recording=RecordingHabits(offered=False),
@@ -320,6 +336,7 @@ PERSONALITIES: dict[str, Personality] = {
         lifetime=Lifetime.SECONDS_AS_MINUTES,
         scene_change=(_SCENE_CHANGE,),
         sees_scene_change=True,
+        passages=PassageReport.PULSE,
         time_zone="UTC-8:00",
         recording=RecordingHabits(
             lacks=frozenset({"FindRecordings", "GetRecordingSearchResults", "GetRecordingSummary"}),

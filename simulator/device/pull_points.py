@@ -14,7 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 Items = tuple[tuple[str, str], ...]
 QUEUE_ENTRIES = 200
@@ -146,20 +146,23 @@ class PullPoints:
         for state in self._states.values():
             point.offer(replace(state, operation="Initialized", at=self._now()))
 
-    def set_state(self, topic: str, *, source: Items, data: Items) -> bool:
-        """Remember a state and tell it when it differs; True when it did."""
+    def set_state(self, topic: str, *, source: Items, data: Items, late_s: float = 0.0) -> bool:
+        """Remember a state and tell it when it differs; True when it did. It was so ``late_s`` ago."""
         key = (topic, source)
         before = self._states.get(key)
         if before is not None and before.data == data:
             return False
-        notice = Notice(topic, source, data, "Initialized" if before is None else "Changed", self._now())
+        at = self._now() - timedelta(seconds=late_s)
+        notice = Notice(topic, source, data, "Initialized" if before is None else "Changed", at)
         self._states[key] = notice
         self._offer(notice)
         return True
 
-    def tell(self, topic: str, *, source: Items, data: Items, operation: str | None) -> None:
+    def tell(
+        self, topic: str, *, source: Items, data: Items, operation: str | None, late_s: float = 0.0
+    ) -> None:
         """Send a notice; with an operation it is a state and is remembered (or forgotten by Deleted)."""
-        notice = Notice(topic, source, data, operation, self._now())
+        notice = Notice(topic, source, data, operation, self._now() - timedelta(seconds=late_s))
         if operation == "Deleted":
             self._states.pop((topic, source), None)
         elif operation is not None:

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from simulator.device.device import Device
-from simulator.device.personality import Report
+from simulator.device.personality import PassageReport, Report
 from simulator.device.pull_points import Items
 
 MOVERS = frozenset({"person", "car"})
 SCENE_CHANGED = frozenset({"covered", "moved"})
 COUNTER_TOPIC = "tns1:RuleEngine/CountAggregation/Counter"
+LINE_TOPIC = "tns1:RuleEngine/LineDetector/Crossed"
 PLATE_TOPIC = "tns1:RuleEngine/Recognition/LicensePlate"
 PLATE_TEXT = "TEST-PLATE"
 
@@ -32,13 +33,24 @@ def look(device: Device) -> None:
     if counted in device.in_view and counted not in before:
         pass_by(device)
     elif not device.passages:
+        recount(device)
+
+
+def recount(device: Device) -> None:
+    """Tell the counter as it stands, where there is one."""
+    if device.abilities.counts is not None and device.personality.passages is PassageReport.TOTAL:
         _tell_count(device)
 
 
 def pass_by(device: Device) -> None:
     """Somebody or something passed a counting device: one more, and the plate if it leaks."""
+    if device.faults.counter_silent:
+        return
     device.passages += 1
-    _tell_count(device)
+    if device.personality.passages is PassageReport.PULSE:
+        _tell_line(device)
+    else:
+        _tell_count(device)
     if device.faults.leaks_identity:
         device.events.tell(
             PLATE_TOPIC,
@@ -52,8 +64,26 @@ def _tell_count(device: Device) -> None:
     device.events.set_state(
         COUNTER_TOPIC,
         source=_source(device, (("VideoSource", "{source}"), ("Rule", "Passages"))),
-        data=(("Count", str(device.passages)),),
+        data=(("Count", str(device.passages)), *_leaked(device)),
+        late_s=device.faults.late_push_s,
     )
+
+
+def _tell_line(device: Device) -> None:
+    device.events.tell(
+        LINE_TOPIC,
+        source=_source(device, (("VideoSource", "{source}"), ("Rule", "Line"))),
+        data=(("ObjectId", str(device.passages)), *_leaked(device)),
+        operation=None,
+        late_s=device.faults.late_push_s,
+    )
+
+
+def _leaked(device: Device) -> Items:
+    """Recognition inside the very message that counts, as vendors' platforms have it."""
+    if not device.faults.leaks_identity or not device.passages:
+        return ()
+    return (("PlateNumber", PLATE_TEXT), ("FaceFeature", PLATE_TEXT), ("Image", PLATE_TEXT))
 
 
 def _report(device: Device, reports: Iterable[Report], state: bool) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from simulator.device.ptz import Position
+from simulator.device.place import Position
 
 
 def seen_from(position: Position, jpeg: bytes) -> bytes:

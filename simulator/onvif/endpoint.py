@@ -30,6 +30,7 @@ from simulator.onvif import (
     osd,
     ptz,
     recording,
+    tours,
 )
 from simulator.onvif.auth import HttpDigest, UsernameTokens, basic_refusal
 from simulator.onvif.operation import Operation
@@ -220,6 +221,7 @@ class Endpoint:
         hidden = (
             (soap.namespace == NAMESPACES["tptz"] and self._device.head is None)
             or (soap.namespace == NAMESPACES["tr2"] and personality.paths.media2 is None)
+            or (soap.operation in tours.NAMES and not personality.preset_tours)
             or (soap.operation == "GetServices" and not personality.has_get_services)
             or (soap.namespace in recording.SERVICES and self._lacks(soap.operation))
             or ("RelayOutput" in soap.operation and self._hides_relays(soap))

@@ -9,7 +9,9 @@ import asyncio
 
 from simulator.device.clock import zulu
 from simulator.device.device import Device
-from simulator.device.ptz import Head, NoPreset, Position
+from simulator.device.place import Position
+from simulator.device.ptz import Head, NoPreset
+from simulator.onvif import tours
 from simulator.onvif.operation import Operation
 from simulator.onvif.soap import NAMESPACES, SoapFault, SoapRequest, Xml, duration_s, join, node
 
@@ -71,6 +73,7 @@ def get_nodes(device: Device, _request: SoapRequest) -> Xml:
             ),
             node("tt:MaximumNumberOfPresets", device.personality.max_presets),
             node("tt:HomeSupported", True),
+            tours.supported_tours(device),
             token=NODE_TOKEN,
         ),
     )
@@ -160,8 +163,14 @@ def get_status(device: Device, request: SoapRequest) -> Xml:
         "tptz:GetStatusResponse",
         node(
             "tptz:PTZStatus",
-            node("tt:Position", _vector(head.position())),
-            node("tt:MoveStatus", node("tt:PanTilt", moving), node("tt:Zoom", moving)),
+            *(
+                (
+                    node("tt:Position", _vector(head.position())),
+                    node("tt:MoveStatus", node("tt:PanTilt", moving), node("tt:Zoom", moving)),
+                )
+                if device.personality.tells_position
+                else ()
+            ),
             node("tt:UtcTime", zulu(device.clock.now())),
         ),
     )
@@ -237,4 +246,5 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     (TPTZ, "GotoHomePosition"): goto_home_position,
     (TPTZ, "SetHomePosition"): set_home_position,
     (TPTZ, "GetServiceCapabilities"): get_service_capabilities,
+    **tours.OPERATIONS,
 }

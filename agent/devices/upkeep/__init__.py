@@ -4,6 +4,8 @@ Law: what cannot be undone names its device twice (serial number), what takes lo
 success is what the device says afterwards.
 """
 
+from contextlib import AbstractContextManager
+
 from agent.devices.account import Account
 from agent.devices.limits import Limits
 from agent.devices.settings.surface import Surface
@@ -12,6 +14,8 @@ from agent.devices.upkeep.contacts import Contacts
 from agent.devices.upkeep.files import Files
 from agent.devices.upkeep.head import Head
 from agent.devices.upkeep.power import Power
+from agent.devices.upkeep.ptz import Ptz
+from agent.devices.upkeep.tours import Tours
 from agent.devices.wsdl import Services
 from agent.model import Device
 
@@ -26,8 +30,14 @@ class Upkeep:
         self.accounts = Accounts(self._surface)
         self.power = Power(self._surface)
         self.files = Files(self._surface, self.power)
-        self.head = Head(self._surface)
+        ptz = Ptz(self._surface)
+        self.head = Head(ptz)
+        self.tours = Tours(ptz, self.head)
         self.contacts = Contacts(self._surface)
+
+    def bounded(self) -> AbstractContextManager[None]:
+        """All questions inside together end within ``Limits.total_s``."""
+        return self._surface.session.transport.within(self._surface.limits.total_s)
 
     def close(self) -> None:
         """Drop the connection; idempotent."""

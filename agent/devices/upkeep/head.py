@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
-
-from lxml import etree
 
 from agent.devices import sentences
 from agent.devices.redact import quoted
-from agent.devices.settings.surface import Surface, named, tokens
+from agent.devices.settings.surface import named
 from agent.devices.soap import child, child_text, local_name
+from agent.devices.upkeep import head_sentences
+from agent.devices.upkeep.ptz import Ptz, place_of
 from agent.errors import DeviceTrouble
+from agent.model import Place
+
+TURN_S = 30.0
+"""The slowest recorded domes turn once round in twenty seconds."""
+TOLERANCE = 0.02
+"""Two hundredths of an axis, 3.6 degrees of a full circle: gears give way by a few tenths."""
+_LOOK_EVERY_S = 0.5
+_MOST_PRESETS = 512
 
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """A place the head knows."""
+    """A place the head knows. ``place`` is None when the device does not tell where it is."""
 
     token: str
     name: str
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +40,22 @@ class Bearing:
     tilt: float
     zoom: float
     moving: bool
+    told: bool = True
+    """False: the device does not tell where it looks; the figures mean nothing."""
+
+    @property
+    def place(self) -> Place | None:
+        """Where it looks, None when not told."""
+        return Place(self.pan, self.tilt, self.zoom) if self.told else None
 
 
 class Head:
     """PTZ of one device. All raise DeviceError; NOT_SUPPORTED for a fixed camera."""
 
-    def __init__(self, surface: Surface) -> None:
-        self._surface = surface
-        self._profile: str | None = None
+    def __init__(self, ptz: Ptz, *, pause: Callable[[float], None] = time.sleep) -> None:
+        self._ptz = ptz
+        self._surface = ptz.surface
+        self._pause = pause
 
     def presets(self) -> tuple[Preset, ...]:
         """All presets in the device's order."""
@@ -46,35 +65,62 @@ class Head:
     def bearing(self) -> Bearing:
         """Where it looks now."""
         with self._surface.lock:
-            status = child(self._asked("GetStatus"), "PTZStatus")
-        place = child(status, "Position")
-        pan_tilt, zoom = child(place, "PanTilt"), child(place, "Zoom")
+            status = child(self._ptz.ask("GetStatus"), "PTZStatus")
+        place = place_of(child(status, "Position"))
         words = (child_text(status, "MoveStatus", part) for part in ("PanTilt", "Zoom"))
-        return Bearing(_number(pan_tilt, "x"), _number(pan_tilt, "y"), _number(zoom, "x"), "MOVING" in words)
+        moving = "MOVING" in words
+        if place is None:
+            return Bearing(0.0, 0.0, 0.0, moving, told=False)
+        return Bearing(place.pan, place.tilt, place.zoom, moving)
 
     def go_to(self, token: str) -> None:
         """Turn to a preset."""
         with self._surface.lock:
-            self._require_writable("GotoPreset")
+            self._ptz.require_writable("GotoPreset")
             self._require_preset(token)
-            self._written("GotoPreset", named("ptz", "PresetToken", token))
+            self._ptz.write("GotoPreset", named("ptz", "PresetToken", token))
+
+    def turn_to(self, token: str) -> Bearing:
+        """Turn to a preset and see that the head is there: where it looks then. Waits up to ``TURN_S``.
+
+        Raises DeviceError NOT_KEPT when it is elsewhere (a stuck head), NOT_SUPPORTED when it has turned, as
+        far as anybody knows, but neither preset nor status tells a place.
+        """
+        with self._surface.lock:
+            self._ptz.require_writable("GotoPreset")
+            preset = self._require_preset(token)
+        self.go_to(token)
+        ends = time.monotonic() + TURN_S
+        while True:
+            bearing = self.bearing()
+            if preset.place is None or bearing.place is None:
+                detail = head_sentences.place_not_told(self._surface.where, token)
+                raise self._surface.error(DeviceTrouble.NOT_SUPPORTED, detail)
+            if not bearing.moving and bearing.place.is_near(preset.place, within=TOLERANCE):
+                return bearing
+            if time.monotonic() >= ends:
+                detail = head_sentences.not_turned(
+                    self._surface.where, token, _figures(preset.place), _figures(bearing.place)
+                )
+                raise self._surface.error(DeviceTrouble.NOT_KEPT, detail)
+            self._pause(_LOOK_EVERY_S)
 
     def go_home(self) -> None:
         """Turn to the home position."""
         with self._surface.lock:
-            self._written("GotoHomePosition")
+            self._ptz.write("GotoHomePosition")
 
     def set_home(self) -> None:
         """Make the present view the home position."""
         with self._surface.lock:
-            self._written("SetHomePosition")
+            self._ptz.write("SetHomePosition")
 
     def store(self, name: str) -> Preset:
         """Remember the present view under a name; the preset as the device lists it afterwards."""
         with self._surface.lock:
-            self._require_writable("SetPreset")
+            self._ptz.require_writable("SetPreset")
             before = {preset.token for preset in self._presets()}
-            answer = self._written("SetPreset", named("ptz", "PresetName", name))
+            answer = self._ptz.write("SetPreset", named("ptz", "PresetName", name))
             token = child_text(answer, "PresetToken")
             made = [one for one in self._presets() if one.token == token or one.token not in before]
             if not made:
@@ -85,9 +131,9 @@ class Head:
     def forget(self, token: str) -> None:
         """Take a preset away."""
         with self._surface.lock:
-            self._require_writable("RemovePreset")
+            self._ptz.require_writable("RemovePreset")
             self._require_preset(token)
-            self._written("RemovePreset", named("ptz", "PresetToken", token))
+            self._ptz.write("RemovePreset", named("ptz", "PresetToken", token))
             if any(one.token == token for one in self._presets()):
                 left = sentences.not_kept(self._surface.where, [f"RemovePreset: {token}"])
                 raise self._surface.error(DeviceTrouble.NOT_KEPT, left)
@@ -95,50 +141,25 @@ class Head:
     def stop(self) -> None:
         """Stand still."""
         with self._surface.lock:
-            self._written("Stop", named("ptz", "PanTilt", "true"), named("ptz", "Zoom", "true"))
+            self._ptz.write("Stop", named("ptz", "PanTilt", "true"), named("ptz", "Zoom", "true"))
 
     def _presets(self) -> tuple[Preset, ...]:
-        nodes = [node for node in self._asked("GetPresets") if local_name(node) == "Preset"]
+        nodes = [node for node in self._ptz.ask("GetPresets") if local_name(node) == "Preset"]
         return tuple(
-            Preset(token, quoted(child_text(node, "Name"), longest=64))
-            for node in nodes
+            Preset(token, quoted(child_text(node, "Name"), longest=64), place_of(child(node, "PTZPosition")))
+            for node in nodes[:_MOST_PRESETS]
             if (token := (node.get("token") or "").strip())
         )
 
-    def _require_preset(self, token: str) -> None:
+    def _require_preset(self, token: str) -> Preset:
         there = self._presets()
-        if all(one.token != token for one in there):
-            listed = ", ".join(f"{one.token}={one.name}" for one in there) or "-"
+        found = next((one for one in there if one.token == token), None)
+        if found is None:
+            listed = ", ".join(f"{one.token}={one.name}" for one in there[:40]) or "-"
             detail = sentences.no_preset(self._surface.where, token, listed)
             raise self._surface.error(DeviceTrouble.BAD_VALUE, detail)
-
-    def _written(self, operation: str, *parts: etree._Element) -> etree._Element:
-        self._require_writable(operation)
-        return self._asked(operation, *parts)
-
-    def _require_writable(self, operation: str) -> None:
-        if not self._surface.writable:
-            detail = sentences.read_only(self._surface.where, operation)
-            raise self._surface.error(DeviceTrouble.READ_ONLY, detail)
-
-    def _asked(self, operation: str, *parts: etree._Element) -> etree._Element:
-        """A question about the first profile with a head; an empty list is an answer here."""
-        surface = self._surface
-        if not surface.has("ptz"):
-            raise surface.error(DeviceTrouble.NOT_SUPPORTED, sentences.not_supported(surface.where, "PTZ"))
-        if self._profile is None:
-            answer = surface.ask("media", "GetProfiles")
-            moving = tokens(one for one in answer if child(one, "PTZConfiguration") is not None)
-            profiles = moving or tokens(answer)
-            if not profiles:
-                raise surface.error(DeviceTrouble.NOT_SUPPORTED, sentences.no_profiles(surface.where))
-            self._profile = profiles[0]
-        profile = named("ptz", "ProfileToken", self._profile)
-        return surface.ask("ptz", operation, profile, *parts, may_be_empty=True)
+        return found
 
 
-def _number(node: etree._Element | None, attribute: str) -> float:
-    try:
-        return float("0" if node is None else node.get(attribute, "0"))
-    except ValueError:
-        return 0.0
+def _figures(place: Place) -> str:
+    return f"{place.pan:g}, {place.tilt:g}, {place.zoom:g}"

@@ -26,6 +26,7 @@ from agent.devices.settings.change import SettingsAspect
 from agent.devices.soap import element
 from agent.devices.upkeep import Upkeep
 from agent.devices.upkeep.files import Firmware
+from agent.devices.upkeep.tours import Spot
 from agent.devices.wsdl import shared_services, shipped_wsdls
 from agent.errors import DeviceError, DeviceTrouble
 from agent.management import Value
@@ -52,9 +53,13 @@ WRITES = {
     "CreateUsers",
     "DeleteOSD",
     "DeleteUsers",
+    "CreatePresetTour",
     "GotoHomePosition",
     "GotoPreset",
+    "ModifyPresetTour",
+    "OperatePresetTour",
     "RemovePreset",
+    "RemovePresetTour",
     "RestoreSystem",
     "SetDigitalInputConfigurations",
     "SetHomePosition",
@@ -166,11 +171,18 @@ CALLS: dict[str, Callable[[DeviceSettings, Upkeep], object]] = {
     "upkeep.files.restore": lambda _, upkeep: upkeep.files.restore(_FILE, of=_NOBODY, force=True),
     "upkeep.files.upgrade": lambda _, upkeep: upkeep.files.upgrade(Firmware(_FILE, "0" * 64, "m", "v")),
     "upkeep.head.go_to": lambda _, upkeep: upkeep.head.go_to("1"),
+    "upkeep.head.turn_to": lambda _, upkeep: upkeep.head.turn_to("1"),
     "upkeep.head.go_home": lambda _, upkeep: upkeep.head.go_home(),
     "upkeep.head.set_home": lambda _, upkeep: upkeep.head.set_home(),
     "upkeep.head.store": lambda _, upkeep: upkeep.head.store("x"),
     "upkeep.head.forget": lambda _, upkeep: upkeep.head.forget("1"),
     "upkeep.head.stop": lambda _, upkeep: upkeep.head.stop(),
+    "upkeep.tours.make": lambda _, upkeep: upkeep.tours.make("x", (Spot("1"), Spot("2"))),
+    "upkeep.tours.change": lambda _, upkeep: upkeep.tours.change("Tour_1", name="x"),
+    "upkeep.tours.start": lambda _, upkeep: upkeep.tours.start("Tour_1"),
+    "upkeep.tours.stop": lambda _, upkeep: upkeep.tours.stop("Tour_1"),
+    "upkeep.tours.pause": lambda _, upkeep: upkeep.tours.pause("Tour_1"),
+    "upkeep.tours.remove": lambda _, upkeep: upkeep.tours.remove("Tour_1"),
     "upkeep.contacts.switch": lambda _, upkeep: upkeep.contacts.switch("1", active=True),
 }
 """Every public call that writes, with arguments that would do it; of the aspects see ``_SETTING``."""
@@ -182,6 +194,8 @@ READING_CALLS = {
     "upkeep.files.backup",
     "upkeep.head.presets",
     "upkeep.head.bearing",
+    "upkeep.tours.listed",
+    "upkeep.tours.options",
     "upkeep.contacts.relays",
     "upkeep.contacts.inputs",
 }

@@ -1,11 +1,12 @@
-"""A head that is stuck, and what the lens shows from where it looks."""
+"""A lens that came loose, and what the lens shows from where it looks."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
 
-from simulator.device.ptz import Head, Position
+from simulator.device.place import Position
+from simulator.device.ptz import Head
 from simulator.device.view import seen_from
 
 
@@ -21,21 +22,21 @@ def left_half(jpeg: bytes) -> float:
     return float(shown[:, :80].mean())
 
 
-def test_a_stuck_head_tells_where_it_should_be_and_its_lens_stays() -> None:
+def test_a_head_tells_where_it_should_be_while_its_loose_lens_stays() -> None:
     now = [0.0]
     head = Head(max_presets=8, monotonic=lambda: now[0])
     head.goto_preset("1")
     now[0] += 10
     there = head.position()
     assert head.sight() == there
-    head.stick(True)
+    head.come_loose(True)
     head.goto_preset("3")
     now[0] += 10
     assert head.position() != there
     assert head.sight() == there
-    head.stick(True)
+    head.come_loose(True)
     assert head.sight() == there
-    head.stick(False)
+    head.come_loose(False)
     assert head.sight() == head.position()
 
 

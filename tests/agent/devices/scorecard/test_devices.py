@@ -334,7 +334,7 @@ def test_an_honest_dome_keeps_what_is_set_and_everything_is_put_back() -> None:
 def test_a_set_that_is_not_kept_and_a_head_that_stays_are_lies_and_change_nothing() -> None:
     """The head says that it turns: the picture tells."""
     with device("ptz_dome") as county:
-        county.switch(lying_set=True, stuck_head=True)
+        county.switch(lying_set=True, loose_lens=True)
         before = settings(county)
         found = judged(county, write=True)
         assert {found[trial].verdict for trial in ("set_rate", "set_brightness", "set_text")} == {L}
