@@ -26,6 +26,7 @@ if [ "$want" = test ]; then
     gst-inspect-1.0 h264parse >/dev/null 2>&1 || need gstreamer1.0-plugins-bad
     gst-inspect-1.0 avdec_h264 >/dev/null 2>&1 || need gstreamer1.0-libav
     have baresip || need baresip-core
+    have lighttpd || need lighttpd
     have node || need nodejs
     have npm || need npm
 fi
@@ -40,6 +41,11 @@ if [ -n "$packages" ]; then
         echo "    apt-get update && apt-get install --no-install-recommends$packages"
         exit 1
     fi
+    # Debian starts a web server on port 80 as soon as it is installed; the tests start their own on loopback.
+    unit=/etc/systemd/system/lighttpd.service
+    case $packages in
+    *lighttpd*) [ ! -d "${unit%/*}" ] || [ -e "$unit" ] || $as_root ln -s /dev/null "$unit" ;;
+    esac
     say "installing Debian packages / 安装软件包:$packages"
     $as_root apt-get update -qq
     # shellcheck disable=SC2086 # a list of words
