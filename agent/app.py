@@ -30,6 +30,7 @@ from agent.services.configurator import Configurator, Setting
 from agent.services.listener import Listener
 from agent.services.prober import Prober
 from agent.services.reporter import BoxFacts, Reporter
+from agent.services.turns import THREADS
 from agent.services.watcher import Watcher
 from agent.video.room import PyavRoom
 from agent.video.stills import jpeg
@@ -44,7 +45,6 @@ from runtime.worker import Worker
 
 log = logging.getLogger(__name__)
 
-PROBER_THREADS = 8
 EXPECTED = (AgentError, LinkDown)
 
 
@@ -128,7 +128,7 @@ class BoxApp:
         self._work("upload", self.stills.upload_one, Backoff(base_s=1, ceiling_s=60))
         self._work("command", self.commander.step)
         self._work("watch", self.watcher.step)
-        for number in range(PROBER_THREADS):
+        for number in range(THREADS):
             self._work(f"probe-{number}", self.prober.step)
         self.link.start()
         for section in self._config.devices:
