@@ -25,9 +25,9 @@ def worked(climbs_s: Mapping[str, float], *, until_s: float) -> dict[str, list[f
         turns.plan(name, 0.0)
     now_s, busy = 0.0, list[tuple[float, str]]()
     while now_s < until_s:
-        while len(busy) < THREADS and (name := turns.take(now_s)) is not None:
-            begun[name].append(now_s)
-            heapq.heappush(busy, (now_s + climbs_s[name], name))
+        while len(busy) < THREADS and (taken := turns.take(now_s)) is not None:
+            begun[taken].append(now_s)
+            heapq.heappush(busy, (now_s + climbs_s[taken], taken))
         next_s = turns.next_s() if len(busy) < THREADS else None
         now_s = min(filter(None, (next_s, busy[0][0] if busy else None)), default=until_s)
         while busy and busy[0][0] <= now_s:
@@ -130,22 +130,25 @@ def test_whoever_is_in_the_village_everybody_has_a_turn(climbs_s: list[float]) -
             assert max(gaps(begun[f"cam-{n}"]), default=0) < INTERVAL_S + climb_s + 25
 
 
-@given(st.lists(st.tuples(st.sampled_from("abcdefghij"), st.integers(0, 60)), max_size=60), st.data())
-def test_the_shares_hold_whatever_is_planned_and_taken(
-    plans: list[tuple[str, int]], data: st.DataObject
-) -> None:
-    turns, climbing, now_s = Turns(), dict[str, Pace](), 0.0
-    for name, due_s in plans:
+_NAMES = "abcdefghij"
+_STEP = st.tuples(st.sampled_from(_NAMES), st.integers(0, 60), st.sampled_from([None, 0.1, 8.0]))
+
+
+@given(st.lists(_STEP, max_size=60))
+def test_the_shares_hold_whatever_is_planned_and_taken(steps: list[tuple[str, int, float | None]]) -> None:
+    turns, now_s = Turns(), 0.0
+    climbing: dict[str, Pace] = {}
+    for name, due_s, took_s in steps:
         turns.plan(name, due_s)
         now_s += 3
-        pace_of = {each: turns.pace(each) for each in "abcdefghij"}
+        pace_of = {each: turns.pace(each) for each in _NAMES}
         if len(climbing) < THREADS and (taken := turns.take(now_s)) is not None:
             assert taken not in climbing
             climbing[taken] = pace_of[taken]
         held = list(climbing.values())
         assert held.count(Pace.SLOW) <= SLOW_AT_ONCE
         assert held.count(Pace.SLOW) + held.count(Pace.FRESH) <= UNSURE_AT_ONCE
-        if climbing and data.draw(st.booleans()):
-            done = data.draw(st.sampled_from(sorted(climbing)))
+        if climbing and took_s is not None:
+            done = min(climbing)
             del climbing[done]
-            turns.done(done, took_s=data.draw(st.sampled_from([0.1, 8.0])))
+            turns.done(done, took_s=took_s)
