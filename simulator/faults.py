@@ -10,7 +10,17 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 PICTURES = ("normal", "covered", "dark", "over_bright", "blurred", "frozen", "moved")
-SIP_ANSWERS = ("ok", "unauthorized", "not_found", "silent")
+SIP_ANSWERS = (
+    "ok",
+    "unauthorized",
+    "proxy_unauthorized",
+    "not_found",
+    "not_allowed",
+    "unavailable",
+    "busy",
+    "overloaded",
+    "silent",
+)
 
 
 class FaultRefused(ValueError):
@@ -49,6 +59,10 @@ class FaultSwitches:
     drop_before_write: bool = _switch(False, "the connection is cut before a write is carried out")
     drop_after_write: bool = _switch(False, "the connection is cut after a write was carried out")
     leaks_identity: bool = _switch(False, "passages are told with a plate text (always TEST-PLATE)")
+    not_activated: bool = _switch(False, "no password was set yet: everything is refused but its own page")
+    unregistered: bool = _switch(False, "a conference endpoint takes its registration back")
+    line_loss_percent: int = _switch(0, "so many of 100 SIP datagrams are lost", low=0, high=100)
+    line_jitter_ms: int = _switch(0, "SIP answers are late by up to so many milliseconds", low=0, high=10_000)
     picture: str = _switch("normal", "what the lens shows", choices=PICTURES)
     sip: str = _switch("ok", "how SIP OPTIONS is answered", choices=SIP_ANSWERS)
 
