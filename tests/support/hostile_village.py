@@ -42,6 +42,7 @@ from protocol.messages import Frozen
 from protocol.words import DeviceClass
 from runtime.backoff import Backoff
 from runtime.clock import SystemClock
+from runtime.memory import share_heaps
 from runtime.worker import Worker
 from tests.support.hostile import ATTACKS, Hostile
 from tests.support.virtual_county import entry, running
@@ -449,6 +450,7 @@ class _Box:
 
 def be_box(plan: Plan, folder: Path) -> None:
     """The box, until the input ends."""
+    share_heaps()
     with _Box(plan, folder) as box:
         _say({"ready": True})
         for line in sys.stdin:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent.devices import Limits, soap
-from agent.devices.vocabulary import NAMES_OF_A_DEVICE, Vocabulary
+from agent.devices.vocabulary import BYTES_OF_A_DEVICE, NAMES_OF_A_DEVICE, Vocabulary
 from tests.support.recorded import onvif_data, recorded_devices
 
 
@@ -36,8 +36,17 @@ def test_what_was_said_before_may_be_said_again_and_values_are_free() -> None:
     soap.opened(known, "", Limits(), vocabulary=words)
 
 
+def test_long_names_are_bounded_by_what_they_hold() -> None:
+    words = Vocabulary()
+    count = BYTES_OF_A_DEVICE // 200
+    shape = f"<{'n' * 190}{{n}}/>"
+    with pytest.raises(soap.NotAnEnvelope, match="too many different names"):
+        soap.opened(answer(start=0, names=count + 50, shape=shape), "", Limits(), vocabulary=words)
+    assert words.admits(answer(start=0, names=count // 2, shape=shape)), "a refused answer counts for nothing"
+
+
 def test_no_recorded_device_needs_half_of_it() -> None:
     for device in recorded_devices(onvif_data()):
-        words = Vocabulary(NAMES_OF_A_DEVICE // 2)
+        words = Vocabulary(NAMES_OF_A_DEVICE // 2, most_bytes=BYTES_OF_A_DEVICE // 4)
         for path in device.folder.rglob("*.xml"):
             assert words.admits(path.read_bytes()), device.name
