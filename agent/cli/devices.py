@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from agent.cli import looking, search, settings, upkeep
+from agent.cli import line, looking, search, settings, upkeep
 from agent.cli.desk import Desk, opened
 from agent.errors import DeviceError
 from protocol.words import DeviceClass
@@ -39,6 +39,10 @@ def _looking(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     events.add_argument("device", help=_DEVICE)
     events.add_argument("--follow", action="store_true", help="go on until Ctrl+C / 持续接收")
     events.add_argument("--seconds", type=float, default=86_400.0, metavar="S", help="end after S / 时长")
+    line_ = _command(kinds, "line", line.measure, "the line to a conference endpoint / 会前测线路")
+    line_.add_argument("device", help=_DEVICE)
+    line_.add_argument("--probes", type=int, default=line.USUAL, metavar="N", help="10 to 2000 / 探测次数")
+    line_.add_argument("--by", choices=["icmp", "sip"], help="default ping, else SIP / 缺省先 ping")
     snapshot = _command(kinds, "snapshot", looking.snapshot, "one picture into a file / 抓拍一张")
     snapshot.add_argument("device", help=_DEVICE)
     snapshot.add_argument(
@@ -117,6 +121,8 @@ def _command(
         "--class", dest="device_class", default="smart_camera", choices=[*map(str, DeviceClass)]
     )
     alone.add_argument("--rtsp-port", type=int, default=554, metavar="PORT")
+    alone.add_argument("--number", default="", metavar="N", help="a conference endpoint's / 终端号码")
+    alone.add_argument("--registrar", metavar="HOST[:PORT]", help="where it registers / 注册服务器")
     alone.add_argument("--stream-path", metavar="PATH", help="RTSP only, no ONVIF / 无 ONVIF 的视频流路径")
     return command
 

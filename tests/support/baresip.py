@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import socket
 import subprocess
@@ -59,8 +60,12 @@ def _wait(port: int, program: subprocess.Popen[bytes], log: Path) -> None:
 
 
 def _free_port() -> int:
-    with socket.socket() as sock, socket.socket(type=socket.SOCK_DGRAM) as other:
-        sock.bind(("127.0.0.1", 0))
-        port = int(sock.getsockname()[1])
-        other.bind(("127.0.0.1", port))
-        return port
+    """A port free for UDP and TCP, and so is the next: baresip listens there for TLS."""
+    while True:
+        with contextlib.ExitStack() as held, contextlib.suppress(OSError):
+            first = held.enter_context(socket.socket())
+            first.bind(("127.0.0.1", 0))
+            port = int(first.getsockname()[1])
+            for kind, place in ((socket.SOCK_DGRAM, port), (socket.SOCK_STREAM, port + 1)):
+                held.enter_context(socket.socket(type=kind)).bind(("127.0.0.1", place))
+            return port
