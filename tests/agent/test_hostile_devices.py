@@ -17,7 +17,7 @@ from tests.agent.devices.test_session import NOT_AUTHORIZED, challenge, has_dige
 from tests.support.hostile import Hostile, answering
 from tests.support.hostile_village import PULL_POINTS_MADE, Climb, Plan, Report, judged, run, told
 
-SMALL = Plan(good=8, hostile=16, total_s=3.0, interval_s=5.0, calm_s=3.0, attack_s=11.0)
+SMALL = Plan(good=8, hostile=16, total_s=3.0, interval_s=4.0, calm_s=1.0, attack_s=9.0)
 
 
 @pytest.mark.timeout(180)
