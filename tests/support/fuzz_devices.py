@@ -50,8 +50,8 @@ SLOW_S = 2.0
 CALL_S = 1.0
 CALL_BOUND_S = 30.0
 _EVERY_CALL = 50
-LIFE = 500
-"""Readings of one device: about as many invented names as its vocabulary admits (measured: 2,300)."""
+LIFE = 400
+"""Readings of one device: about as many invented names as its vocabulary admits."""
 GROWTH_MIB = 4.0
 """What memory may grow from the second sample to the last: pools of Python and malloc, no leak.
 A leak of 100 bytes a reading is 20 MiB in ten minutes."""
