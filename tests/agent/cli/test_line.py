@@ -10,6 +10,8 @@ import pytest
 
 from agent.__main__ import main
 from tests.agent.cli.test_devices import logging_left_as_it_was
+from tests.agent.devices.builders import PASSWORD as RIGHT
+from tests.agent.devices.test_rtsp import server
 from tests.support.hostile import Hostile
 from tests.support.processes import wait_until
 from tests.support.virtual_county import RunningCounty, entry, running
@@ -126,6 +128,32 @@ def test_the_line_to_a_camera_is_not_measured(capsys: pytest.CaptureFixture[str]
         assert camera.connections == 0
     assert status == 2
     assert "not a conference endpoint" in capsys.readouterr().err
+
+
+def test_a_stream_without_onvif_is_probed_and_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "password").write_text(RIGHT)
+    with Hostile(server) as video:
+        where = ["--host", "127.0.0.1", "--rtsp-port", str(video.port), "--stream-path", "/live"]
+        login = ["--user", "admin", "--password-file", str(tmp_path / "password")]
+        words = ["--log-level", "ERROR", "devices"]
+        assert main([*words, "probe", "device", "--explain", "--no-video", *where, *login]) == 0
+        probed = capsys.readouterr().out.splitlines()
+        assert main([*words, "show", "device", *where, *login]) == 0
+    assert probed[0] == f"device  127.0.0.1:{video.port}  已登录 authenticated  ok"
+    assert [line.split(" → ")[0].strip() for line in probed[1:6]] == [
+        "√ 可达 reachable",
+        "RTSP OPTIONS",
+        "√ 已登录 authenticated",
+        "RTSP DESCRIBE",
+        "RTSP DESCRIBE",
+    ]
+    assert "RTSP 401 Unauthorized" in probed[4]
+    assert "（登录 login: digest）" in probed[5]
+    shown = capsys.readouterr().out
+    assert "视频流 stream  /live" in shown
+    assert "无 none" in shown
 
 
 def test_an_endpoint_in_no_configuration_is_probed_on_the_spot(
