@@ -18,6 +18,7 @@ from simulator.sip_text import status_of
 
 EXPIRES_S = 60
 _RETRY_S = 1.0
+_LOOK_S = 0.2
 _PARAMETER = re.compile(r'(\w+)\s*=\s*(?:"([^"]*)"|([^\s,]+))')
 
 
@@ -62,8 +63,14 @@ class Registration:
         while True:
             expires_s = 0 if self._device.faults.unregistered else EXPIRES_S
             self.status = await self._register(transport, expires_s)
-            known = self.status == 200
-            await asyncio.sleep(EXPIRES_S / 2 if known and expires_s else _RETRY_S)
+            await self._pause(EXPIRES_S / 2 if self.status == 200 else _RETRY_S, expires_s)
+
+    async def _pause(self, seconds: float, expires_s: int) -> None:
+        """So long, or until the switch `unregistered` was thrown."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
+        while loop.time() < until and self._device.faults.unregistered == (expires_s == 0):
+            await asyncio.sleep(min(_LOOK_S, seconds))
 
     async def _register(self, transport: asyncio.DatagramTransport, expires_s: int) -> int:
         found = await self._asked(transport, expires_s, "")
