@@ -88,6 +88,11 @@ class SipEndpoint(asyncio.DatagramProtocol):
             self._transport.close()
             self._transport = None
 
+    def faults_changed(self) -> None:
+        """Let the registration follow its switch."""
+        if self._registration is not None:
+            self._registration.look()
+
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         """Answer after the switched delay; a hung endpoint stays silent, a bad line loses and delays."""
         faults = self._device.faults

@@ -18,7 +18,6 @@ from simulator.sip_text import status_of
 
 EXPIRES_S = 60
 _RETRY_S = 1.0
-_LOOK_S = 0.2
 _PARAMETER = re.compile(r'(\w+)\s*=\s*(?:"([^"]*)"|([^\s,]+))')
 
 
@@ -34,6 +33,7 @@ class Registration:
         self._cseq = 0
         self._answer: asyncio.Future[bytes] | None = None
         self._keeping: asyncio.Task[None] | None = None
+        self._looking = asyncio.Event()
         self._port = 0
         self.status = 0
         """The last status the registrar gave, 0 when it gave none."""
@@ -50,6 +50,10 @@ class Registration:
             self._keeping.cancel()
             self._keeping = None
 
+    def look(self) -> None:
+        """A switch was thrown: do at once what it asks for."""
+        self._looking.set()
+
     def heard(self, datagram: bytes) -> bool:
         """Take an answer to our request; False for everything else."""
         if status_of(datagram) is None:
@@ -63,14 +67,11 @@ class Registration:
         while True:
             expires_s = 0 if self._device.faults.unregistered else EXPIRES_S
             self.status = await self._register(transport, expires_s)
-            await self._pause(EXPIRES_S / 2 if self.status == 200 else _RETRY_S, expires_s)
-
-    async def _pause(self, seconds: float, expires_s: int) -> None:
-        """So long, or until the switch `unregistered` was thrown."""
-        loop = asyncio.get_running_loop()
-        until = loop.time() + seconds
-        while loop.time() < until and self._device.faults.unregistered == (expires_s == 0):
-            await asyncio.sleep(min(_LOOK_S, seconds))
+            pause_s = EXPIRES_S / 2 if self.status == 200 else _RETRY_S
+            self._looking.clear()
+            if self._device.faults.unregistered == (expires_s == 0):
+                with suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(self._looking.wait(), pause_s)
 
     async def _register(self, transport: asyncio.DatagramTransport, expires_s: int) -> int:
         found = await self._asked(transport, expires_s, "")

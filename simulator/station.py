@@ -102,6 +102,8 @@ class Station:
             device.picture.show(Picture(faults.picture))
         if self.endpoint is not None:
             self.endpoint.faults_changed()
+        if isinstance(self.sip, SipEndpoint):
+            self.sip.faults_changed()
         if self.streams is not None:
             self.streams.hung = faults.hung
             self.streams.no_stream = faults.no_stream
