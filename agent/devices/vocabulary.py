@@ -15,10 +15,11 @@ NAMES_OF_A_DEVICE = 2_000
 BYTES_OF_A_DEVICE = 64 * 1024
 """All its names together; recorded: 10 kB. Eight threads and 64 devices make that 32 MiB at the worst."""
 _NAME = re.compile(
-    rb"<([^\s<>/=\"'!?]{1,256})"  # elements
-    rb"|\sxmlns[^\s<>=\"']{0,80}\s?=\s?[\"']([^\"'<>]{0,256})"  # namespaces, kept as well
-    rb"|\s([^\s<>/=\"']{1,256})\s?=\s?[\"']"  # attributes
+    rb"<\??([^\s<>/=\"'!?]++)"  # elements, processing instructions
+    rb"|\s(xmlns[^\s<>/=\"']*+)\s*+=\s*+[\"']([^\"'<]*+)"  # prefixes and namespaces
+    rb"|\s([^\s<>/=\"']++)\s*+="  # attributes
 )
+"""Every spelling the parser takes: a name it keeps and this does not count would be a way round the bound."""
 
 
 class Vocabulary:
