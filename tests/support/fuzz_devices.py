@@ -42,6 +42,7 @@ from agent.devices.wsdl import Misread, shared_services
 from agent.errors import DeviceError
 from agent.model import Device, Secret
 from protocol.words import DeviceClass
+from runtime.memory import share_heaps
 from tests.support.hostile import Hostile, answering
 from tests.support.recorded import REPOSITORY
 
@@ -338,6 +339,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     options = parser.parse_args()
+    share_heaps()
     memory: list[float] = []
     began = time.monotonic()
 
