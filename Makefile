@@ -4,7 +4,7 @@ SHELL := /bin/sh
 PY := .venv/bin/python
 PYTEST := $(PY) -m pytest
 
-.PHONY: help setup setup-test demo demo-check test check fix story bench footage identify-recorded docs bench-devices fuzz-devices lock
+.PHONY: help setup setup-test demo demo-check test check fix story bench footage identify-recorded docs bench-devices fuzz-devices hostile-devices discovery-figures lock
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -60,6 +60,12 @@ bench-devices: setup-test ## devices: ours beside onvif-zeep at 1, 10, 50; the s
 
 fuzz-devices: setup-test ## mutated answers of devices for FUZZ_S seconds (600): no crash, no hang, flat memory
 	@$(PY) -m tests.support.fuzz_devices --seconds $${FUZZ_S:-600}
+
+hostile-devices: setup-test ## 64 good devices beside 64 hostile ones on one box: what the good ones notice (5 minutes)
+	@$(PY) -m tests.support.hostile_village
+
+discovery-figures: setup-test ## a /24 and a /22 found over real multicast in a network namespace (root)
+	@$(PY) -m tests.support.discovery_figures
 
 lock: ## resolve the dependencies anew into requirements.lock
 	@uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-header --no-annotate \

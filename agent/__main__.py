@@ -13,6 +13,7 @@ from agent.cli import devices
 from agent.config import Config, load_config
 from agent.errors import AgentError, ConfigError
 from runtime.logs import configure_logs
+from runtime.memory import share_heaps
 
 log = logging.getLogger("agent")
 
@@ -59,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
 def _run(config: Config, _options: argparse.Namespace) -> int:
     from agent.app import BoxApp
 
+    share_heaps()
     stopping = threading.Event()
     fatal: list[str] = []
 

@@ -33,6 +33,7 @@ from agent.services.prober import Prober
 from agent.services.recordings import RecordingRounds
 from agent.services.reporter import BoxFacts, Reporter
 from agent.services.tours import TourWatch
+from agent.services.turns import THREADS
 from agent.services.watcher import Watcher
 from agent.video.room import PyavRoom
 from agent.video.stills import jpeg
@@ -47,7 +48,6 @@ from runtime.worker import Worker
 
 log = logging.getLogger(__name__)
 
-PROBER_THREADS = 8
 LISTEN_BASE_S, LISTEN_CEILING_S = 5.0, 30.0
 """Events must flow again within 60 s of a device's return: this pause, 8 s for a question that was on its way
 to the silent device, and the making of a pull point stay below 45 s."""
@@ -157,7 +157,7 @@ class BoxApp:
         self.recordings.on_sooner = rounds.wake
         self._work("count", self.counting.step)
         self._work("tour", self.tours.step)
-        for number in range(PROBER_THREADS):
+        for number in range(THREADS):
             self._work(f"probe-{number}", self.prober.step)
         self.link.start()
         for section in self._config.devices:

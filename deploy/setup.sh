@@ -28,6 +28,7 @@ if [ "$want" = test ]; then
     have baresip || need baresip-core
     have curl || need curl
     have openssl || need openssl
+    have lighttpd || need lighttpd
     have node || need nodejs
     have npm || need npm
 fi
@@ -42,6 +43,11 @@ if [ -n "$packages" ]; then
         echo "    apt-get update && apt-get install --no-install-recommends$packages"
         exit 1
     fi
+    # Debian starts a web server on port 80 as soon as it is installed; the tests start their own on loopback.
+    unit=/etc/systemd/system/lighttpd.service
+    case $packages in
+    *lighttpd*) [ ! -d "${unit%/*}" ] || [ -e "$unit" ] || $as_root ln -s /dev/null "$unit" ;;
+    esac
     say "installing Debian packages / 安装软件包:$packages"
     $as_root apt-get update -qq
     # shellcheck disable=SC2086 # a list of words

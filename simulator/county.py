@@ -9,7 +9,7 @@ import asyncio
 import ipaddress
 import logging
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -29,9 +29,12 @@ from simulator.device.device import Device
 from simulator.device.kinds import ABILITIES, Kind
 from simulator.device.personality import PERSONALITIES, AuthMode
 from simulator.device.ports import MovingPicture, StreamServer
+from simulator.device.users import LONGEST_PASSWORD, SHORTEST_PASSWORD
 from simulator.onvif.discovery import Announcer, Group
 from simulator.onvif.endpoint import Endpoint
 from simulator.sip import SIP_PORT, SipEndpoint
+from simulator.sip_registrar import Registrar
+from simulator.sip_registration import Registration
 from simulator.station import Station
 from simulator.video.model import Codec, ProfileSpec
 
@@ -77,6 +80,9 @@ class DeviceEntry(BaseModel):
     recordings: int | None = Field(default=None, ge=0, le=64)
     """How many channels it records; a camera with a card has one."""
     leaks_identity: bool = False
+    activated: bool = True
+    number: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.+*-]{0,64}$")] = ""
+    registrar: str | None = None
 
     @field_validator("ip")
     @classmethod
@@ -102,7 +108,16 @@ class DeviceEntry(BaseModel):
     def _one_picture(self) -> Self:
         if self.scene is not None and self.file is not None:
             raise ValueError(f"device {self.name}: give a scene or a file, not both")
+        if self.registrar is not None and not (self.number and _is_account(self.password)):
+            raise ValueError(
+                f"device {self.name}: to register it needs a number, and a password of "
+                f"{SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters"
+            )
         return self
+
+
+def _is_account(password: SecretStr) -> bool:
+    return SHORTEST_PASSWORD <= len(password.get_secret_value()) <= LONGEST_PASSWORD
 
 
 class CountyFile(BaseModel):
@@ -121,6 +136,10 @@ class CountyFile(BaseModel):
         }
         if twice:
             raise ValueError(f"used twice: {', '.join(sorted(twice))}")
+        registrars = {entry.name for entry in self.device if ABILITIES[entry.kind].registrar}
+        for entry in self.device:
+            if entry.registrar is not None and entry.registrar not in registrars:
+                raise ValueError(f"device {entry.name}: no sip_registrar is called {entry.registrar!r}")
         return self
 
 
@@ -151,9 +170,9 @@ class County:
     def __init__(
         self, file: CountyFile, *, equip: Equip, profiles: tuple[ProfileSpec, ...] = PROFILES
     ) -> None:
-        self.stations: dict[str, Station] = {
-            entry.name: _station(entry, equip, profiles) for entry in file.device
-        }
+        self.stations: dict[str, Station] = {}
+        for entry in sorted(file.device, key=lambda one: not ABILITIES[one.kind].registrar):
+            self.stations[entry.name] = _station(entry, equip, profiles, self.stations)
         self._group = Group(s.announcer for s in self.stations.values() if s.announcer is not None)
         self._looking: asyncio.Task[None] | None = None
 
@@ -205,9 +224,12 @@ def address(station: Station) -> dict[str, Any]:
     return told
 
 
-def _station(entry: DeviceEntry, equip: Equip, profiles: tuple[ProfileSpec, ...]) -> Station:
+def _station(
+    entry: DeviceEntry, equip: Equip, profiles: tuple[ProfileSpec, ...], others: Mapping[str, Station]
+) -> Station:
+    """One device with its ports; `others` holds its registrar, if it has one."""
     abilities = ABILITIES[entry.kind]
-    picture, streams = equip(entry) if abilities.onvif else (None, None)
+    picture, streams = equip(entry) if abilities.streams else (None, None)
     device = Device(
         entry.name,
         entry.kind,
@@ -217,7 +239,7 @@ def _station(entry: DeviceEntry, equip: Equip, profiles: tuple[ProfileSpec, ...]
         username=entry.username,
         password=entry.password.get_secret_value(),
         auth=entry.auth,
-        profiles=profiles if abilities.onvif else (),
+        profiles=profiles if abilities.streams else (),
         picture=picture,
         parent=entry.parent,
         channel=entry.channel,
@@ -231,8 +253,30 @@ def _station(entry: DeviceEntry, equip: Equip, profiles: tuple[ProfileSpec, ...]
         endpoint=Endpoint(device) if abilities.onvif else None,
         announcer=Announcer(device) if abilities.onvif else None,
         streams=streams,
-        sip=SipEndpoint(device, port=entry.sip_port) if abilities.sip else None,
+        sip=_sip(entry, device, others),
     )
+    if not entry.activated:
+        device.faults = device.faults.changed({"not_activated": True})
     if entry.leaks_identity:
         device.faults = device.faults.changed({"leaks_identity": True})
     return station
+
+
+def _sip(entry: DeviceEntry, device: Device, others: Mapping[str, Station]) -> SipEndpoint | Registrar | None:
+    """The SIP port of a registrar or of a conference endpoint, which gets an account at its registrar."""
+    abilities = ABILITIES[entry.kind]
+    if abilities.registrar:
+        return Registrar(device, port=entry.sip_port)
+    if not abilities.sip:
+        return None
+    if entry.registrar is None:
+        return SipEndpoint(device, port=entry.sip_port, number=entry.number)
+    registrar = others[entry.registrar]
+    registrar.device.users.create(entry.number, entry.password.get_secret_value(), "User")
+
+    def listens() -> tuple[str, int]:
+        assert registrar.sip is not None
+        return registrar.device.ip, registrar.sip.port
+
+    registration = Registration(device, number=entry.number, registrar=listens)
+    return SipEndpoint(device, port=entry.sip_port, number=entry.number, registration=registration)

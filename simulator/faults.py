@@ -13,7 +13,17 @@ PICTURES = ("normal", "covered", "dark", "over_bright", "blurred", "frozen", "mo
 PULLS = ("honest", "empty", "fault", "vanish")
 CERTIFICATES = ("own", "replaced", "expired")
 DISKS = ("ok", "full", "error")
-SIP_ANSWERS = ("ok", "unauthorized", "not_found", "silent")
+SIP_ANSWERS = (
+    "ok",
+    "unauthorized",
+    "proxy_unauthorized",
+    "not_found",
+    "not_allowed",
+    "unavailable",
+    "busy",
+    "overloaded",
+    "silent",
+)
 
 
 class FaultRefused(ValueError):
@@ -70,6 +80,10 @@ class FaultSwitches:
     late_push_s: int = _switch(0, "passages are told so many seconds after they happened", low=0, high=86_400)
     stuck_head: bool = _switch(False, "the head does not move, whatever it answers")
     tour_stopped: bool = _switch(False, "the tour that ran has stopped by itself")
+    not_activated: bool = _switch(False, "no password was set yet: everything is refused but its own page")
+    unregistered: bool = _switch(False, "a conference endpoint takes its registration back")
+    line_loss_percent: int = _switch(0, "so many of 100 SIP datagrams are lost", low=0, high=100)
+    line_jitter_ms: int = _switch(0, "SIP answers are late by up to so many milliseconds", low=0, high=10_000)
     picture: str = _switch("normal", "what the lens shows", choices=PICTURES)
     sip: str = _switch("ok", "how SIP OPTIONS is answered", choices=SIP_ANSWERS)
 

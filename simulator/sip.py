@@ -7,61 +7,60 @@ Source: RFC 3261 sections 8.2.6 and 11.
 from __future__ import annotations
 
 import asyncio
+import random
 import secrets
 
 from simulator.device.device import Device
+from simulator.sip_registration import Registration
+from simulator.sip_text import parse, response, user_of
 
 SIP_PORT = 5060
-_COPIED = ("via", "from", "to", "call-id", "cseq")
-_LONG_NAME = {"v": "via", "f": "from", "t": "to", "i": "call-id"}
-_STATUS = {"ok": "200 OK", "unauthorized": "401 Unauthorized", "not_found": "404 Not Found"}
+_STATUS = {
+    "ok": "200 OK",
+    "unauthorized": "401 Unauthorized",
+    "proxy_unauthorized": "407 Proxy Authentication Required",
+    "not_found": "404 Not Found",
+    "not_allowed": "405 Method Not Allowed",
+    "unavailable": "480 Temporarily Unavailable",
+    "busy": "486 Busy Here",
+    "overloaded": "503 Service Unavailable",
+}
+_ASKING = {"401": "WWW-Authenticate", "407": "Proxy-Authenticate"}
 _ALLOWED = "INVITE, ACK, CANCEL, BYE, OPTIONS"
 
 
-def answer(datagram: bytes, *, how: str, agent: str) -> bytes | None:
+def answer(datagram: bytes, *, how: str, agent: str, number: str = "") -> bytes | None:
     """The answer to one SIP request; None for silence, for ACK and for what is no SIP request.
 
-    `how` is the fault switch `sip`: ok, unauthorized, not_found or silent.
+    `how` is the fault switch `sip`: a key of the known answers, or silent. With a `number` of its own the
+    endpoint answers 404 to a question for another one, as baresip does.
     """
-    head = datagram.decode("utf-8", "replace").partition("\r\n\r\n")[0]
-    start, _, rest = head.partition("\r\n")
-    method, _, version = start.partition(" ")
-    if not version.endswith("SIP/2.0") or method == "ACK" or how == "silent":
+    request = parse(datagram)
+    if request is None or request.method == "ACK" or how == "silent":
         return None
-    headers = [line.partition(":") for line in rest.split("\r\n") if ":" in line]
-    named = [(_long(name), value.strip()) for name, _, value in headers]
-    if {name for name, _ in named} < set(_COPIED):
-        return None
-    status = _STATUS[how] if method == "OPTIONS" else "405 Method Not Allowed"
-    lines = [f"SIP/2.0 {status}"]
-    lines += [_copied(name, value) for name, value in named if name in _COPIED]
-    if status.startswith("401"):
-        nonce = secrets.token_hex(8)
-        lines.append(f'WWW-Authenticate: Digest realm="conference", nonce="{nonce}", algorithm=MD5')
-    lines += [f"Allow: {_ALLOWED}", f"User-Agent: {agent}", "Content-Length: 0", "", ""]
-    return "\r\n".join(lines).encode()
-
-
-def _long(name: str) -> str:
-    lowered = name.strip().lower()
-    return _LONG_NAME.get(lowered, lowered)
-
-
-def _copied(name: str, value: str) -> str:
-    """A To without a tag gets one (RFC 3261 8.2.6.2)."""
-    if name == "to" and ";tag=" not in value:
-        value = f"{value};tag={secrets.token_hex(4)}"
-    written = {"call-id": "Call-ID", "cseq": "CSeq"}.get(name, name.capitalize())
-    return f"{written}: {value}"
+    status = _STATUS[how] if request.method == "OPTIONS" else _STATUS["not_allowed"]
+    asked_for = user_of(request.uri)
+    if number and asked_for and asked_for != number:
+        status = _STATUS["not_found"]
+    more = [f"Allow: {_ALLOWED}", f"User-Agent: {agent}"]
+    if (asking := _ASKING.get(status[:3])) is not None:
+        more.append(f'{asking}: Digest realm="conference", nonce="{secrets.token_hex(8)}", algorithm=MD5')
+    return response(request, status, more=more)
 
 
 class SipEndpoint(asyncio.DatagramProtocol):
     """The SIP port of one conference endpoint. It can be opened and closed again."""
 
-    def __init__(self, device: Device, *, port: int) -> None:
+    def __init__(
+        self, device: Device, *, port: int, number: str = "", registration: Registration | None = None
+    ) -> None:
+        """`number` is what it is called by; `registration` keeps it known to a registrar while it is open."""
         self._device = device
         self._port = port
+        self._number = number
+        self._registration = registration
         self._transport: asyncio.DatagramTransport | None = None
+        self._chance = random.Random(device.name)
 
     @property
     def port(self) -> int:
@@ -78,26 +77,40 @@ class SipEndpoint(asyncio.DatagramProtocol):
                 lambda: self, local_addr=(self._device.ip, self._port)
             )
             self._port = self.port
+            if self._registration is not None:
+                self._registration.start(self._transport)
 
     def close(self) -> None:
         """Stop listening."""
         if self._transport is not None:
+            if self._registration is not None:
+                self._registration.stop()
             self._transport.close()
             self._transport = None
 
+    def faults_changed(self) -> None:
+        """Let the registration follow its switch."""
+        if self._registration is not None:
+            self._registration.look()
+
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        """Answer after the switched delay; a hung endpoint stays silent."""
+        """Answer after the switched delay; a hung endpoint stays silent, a bad line loses and delays."""
         faults = self._device.faults
         if faults.hung:
             return
+        if self._chance.random() * 100 < faults.line_loss_percent:
+            self._device.counters["lost"] += 1
+            return
+        if self._registration is not None and self._registration.heard(data):
+            return
         identity = self._device.identity
         agent = f"{identity.manufacturer} {identity.model}"
-        reply = answer(data, how=faults.sip, agent=agent)
+        reply = answer(data, how=faults.sip, agent=agent, number=self._number)
         self._device.note("SIP", client=addr[0], status=0 if reply is None else int(reply.split()[1]))
         if reply is None:
             return
-        loop = asyncio.get_running_loop()
-        loop.call_later(faults.slow_ms / 1000, self._send, reply, addr)
+        late_ms = faults.slow_ms + self._chance.random() * faults.line_jitter_ms
+        asyncio.get_running_loop().call_later(late_ms / 1000, self._send, reply, addr)
 
     def _send(self, reply: bytes, to: tuple[str, int]) -> None:
         if self._transport is not None:

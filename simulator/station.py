@@ -16,6 +16,7 @@ from simulator.device.ports import StreamServer
 from simulator.onvif.discovery import Announcer
 from simulator.onvif.endpoint import Endpoint
 from simulator.sip import SipEndpoint
+from simulator.sip_registrar import Registrar
 from simulator.video.model import Picture
 
 REBOOT_S = 3.0
@@ -32,7 +33,7 @@ class Station:
         endpoint: Endpoint | None,
         announcer: Announcer | None,
         streams: StreamServer | None,
-        sip: SipEndpoint | None,
+        sip: SipEndpoint | Registrar | None,
     ) -> None:
         self.device = device
         self.endpoint = endpoint
@@ -116,12 +117,14 @@ class Station:
             device.picture.show(Picture(faults.picture))
         if self.endpoint is not None:
             self.endpoint.faults_changed()
+        if isinstance(self.sip, SipEndpoint):
+            self.sip.faults_changed()
         if self.streams is not None:
             self.streams.hung = faults.hung
             self.streams.no_stream = faults.no_stream
             self.streams.garbage = faults.not_h264
             self.streams.h265 = faults.h265
-            self.streams.credentials_refused = faults.wrong_password
+            self.streams.credentials_refused = faults.wrong_password or faults.not_activated
             self.streams.slow_ms = faults.slow_ms
 
     async def _settle(self) -> None:

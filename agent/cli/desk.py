@@ -46,8 +46,10 @@ class Desk:
 
 
 def address(device: Device) -> str:
-    """``192.168.1.64:80``."""
-    return f"{device.host}:{device.port}"
+    """``192.168.1.64:80``: the port by which it is spoken to, SIP or RTSP where it has no ONVIF."""
+    if device.is_conference:
+        return f"{device.host}:{device.sip_port}"
+    return f"{device.host}:{device.port if device.stream_path is None else device.rtsp_port}"
 
 
 @contextlib.contextmanager
@@ -71,15 +73,20 @@ def _described(options: argparse.Namespace) -> Sequence[Device]:
     host, _, port = options.host.partition(":")
     if port and not port.isdigit():
         raise ConfigError(options.host, ["端口应为数字 / the port must be a number: HOST[:PORT]"])
+    device_class = DeviceClass(options.device_class)
+    is_conference = device_class is DeviceClass.CONFERENCE_ENDPOINT
     return (
         Device(
             id="device",
-            device_class=DeviceClass(options.device_class),
+            device_class=device_class,
             host=host,
             port=int(port or (443 if options.tls else 80)),
             tls=options.tls,
             port_forwarded=options.port_forwarded,
             rtsp_port=options.rtsp_port,
+            sip_port=int(port or 5060) if is_conference else 5060,
+            sip_user=options.number,
+            sip_registrar=options.registrar,
             stream_path=options.stream_path,
             username=options.user,
             password=_password(options.user, options.password_file),

@@ -10,6 +10,7 @@ from agent.cli import (
     accounts,
     contacts,
     heads,
+    line,
     looking,
     recordings,
     scorecard,
@@ -54,6 +55,10 @@ def _looking(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     events.add_argument("--seconds", type=float, default=86_400.0, metavar="S", help="end after S / 时长")
     topics = _command(kinds, "topics", telling.topics, "event topics nobody knows / 未识别的事件主题")
     topics.add_argument("device", nargs="?", help="id, GB code or address; all when absent / 缺省为全部")
+    line_ = _command(kinds, "line", line.measure, "the line to a conference endpoint / 会前测线路")
+    line_.add_argument("device", help=_DEVICE)
+    line_.add_argument("--probes", type=int, default=line.USUAL, metavar="N", help="10 to 2000 / 探测次数")
+    line_.add_argument("--by", choices=["icmp", "sip"], help="default ping, else SIP / 缺省先 ping")
     snapshot = _command(kinds, "snapshot", looking.snapshot, "one picture into a file / 抓拍一张")
     snapshot.add_argument("device", help=_DEVICE)
     snapshot.add_argument(
@@ -189,6 +194,8 @@ def _command(
     alone.add_argument(
         "--port-forwarded", action="store_true", help="behind NAT: keep to these ports / 端口映射后的设备"
     )
+    alone.add_argument("--number", default="", metavar="N", help="a conference endpoint's / 终端号码")
+    alone.add_argument("--registrar", metavar="HOST[:PORT]", help="where it registers / 注册服务器")
     alone.add_argument("--stream-path", metavar="PATH", help="RTSP only, no ONVIF / 无 ONVIF 的视频流路径")
     return command
 

@@ -15,7 +15,7 @@ EXIT_OK = 0
 
 
 def presets(desk: Desk, options: argparse.Namespace) -> int:
-    """The presets of a dome, after what was asked of the head: turn, make the view home, store or forget one."""
+    """The presets of a dome, after what was asked: turn, make the view home, store or forget one."""
     device = desk.device(options.device)
     with contextlib.closing(desk.room.upkeep(device)) as upkeep:
         if options.go:

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from agent.cli import trust
+from agent.cli import line, trust
 from agent.cli.desk import Desk, address
 from agent.cli.telling import reading_rows
 from agent.cli.trial import watch_stream
+from agent.devices.conference_sentences import line_told
 from agent.devices.witness import Exchange, watching
 from agent.errors import DeviceError
 from agent.model import Device, Evidence, Identity
@@ -100,12 +101,10 @@ def _probe_one(desk: Desk, device: Device, options: argparse.Namespace) -> tuple
 def _print_probe(desk: Desk, device: Device, evidence: Evidence, exchanges: Sequence[Exchange]) -> None:
     paper = desk.paper
     paper.line(f"{device.id}  {address(device)}  {RUNG_WORDS[evidence.rung]}  {evidence.reason}")
-    for rung in RUNGS[1:] if exchanges else ():
-        if rung.height > device.device_class.top_rung.height:
-            break
+    for rung in _rungs_of(device) if exchanges else ():
         mark = "√" if rung.height <= evidence.rung.height else "×"
         paper.line(f"  {mark} {RUNG_WORDS[rung]}")
-        for exchange in _of_rung(rung, exchanges):
+        for exchange in _of_rung(device, rung, exchanges):
             paper.line(
                 f"      {exchange.sent} → {exchange.to}"
                 f"（登录 login: {exchange.login}） {exchange.took_ms} ms: {exchange.answered}"
@@ -114,12 +113,30 @@ def _print_probe(desk: Desk, device: Device, evidence: Evidence, exchanges: Sequ
             break
     if evidence.clock_error_s is not None and exchanges:
         paper.line(f"  时钟误差 clock error: {evidence.clock_error_s:+.1f} s")
+    if evidence.line is not None and exchanges:
+        paper.line(f"  线路 line: {' / '.join(line_told(evidence.line))}")
     if evidence.detail:
         paper.line(f"  {evidence.detail}")
 
 
-def _of_rung(rung: Rung, exchanges: Sequence[Exchange]) -> Sequence[Exchange]:
-    """Which exchanges decided a rung: the clock's question the first two, everything else the log-in."""
+def _rungs_of(device: Device) -> Sequence[Rung]:
+    """The rungs above ``unreachable`` that this device can stand on; without ONVIF there is no such rung."""
+    top = device.device_class.top_rung.height
+    rungs = [rung for rung in RUNGS[1:] if rung.height <= top]
+    return rungs if device.stream_path is None else [rung for rung in rungs if rung is not Rung.ONVIF]
+
+
+def _of_rung(device: Device, rung: Rung, exchanges: Sequence[Exchange]) -> Sequence[Exchange]:
+    """Which exchanges decided a rung: the clock's question the first two, everything else the log-in.
+
+    Of a conference endpoint all of them decide whether it is there; of a stream its OPTIONS does.
+    """
+    if device.is_conference:
+        return exchanges
+    if device.stream_path is not None and rung is Rung.REACHABLE:
+        return exchanges[:1]
+    if device.stream_path is not None:
+        return exchanges[1:] if rung is Rung.AUTHENTICATED else ()
     first = [one for one in exchanges if one.sent == _FIRST_QUESTION]
     if rung is Rung.ONVIF:
         return first
@@ -150,7 +167,9 @@ def _identity_rows(device: Device, identity: Identity) -> list[tuple[str, object
         ("MAC", identity.mac_address),
         ("端点引用 endpoint reference", identity.endpoint_reference),
     ]
-    return rows + [("码流 profile", str(profile)) for profile in identity.profiles]
+    rows += [("码流 profile", str(profile)) for profile in identity.profiles]
+    own = line.rows(device)
+    return [row for row in rows if row[1]] + own if own else rows
 
 
 def told_error(desk: Desk, error: DeviceError) -> int:

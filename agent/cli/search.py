@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import ipaddress
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from agent.cli.desk import Desk
+from agent.devices.room import OnvifRoom
 from agent.devices.survey import Kind, Surveyed
 from agent.errors import ConfigError
 from agent.ports import Found
@@ -28,8 +30,9 @@ def discover(desk: Desk, options: argparse.Namespace) -> int:
     subnets = options.subnet or (list(desk.config.search.subnets) if desk.config else [])
     _check(subnets)
     desk.paper.line(f"正在查找 / looking: {', '.join(subnets)}")
-    announced = {found.host: found for found in desk.room.discover(subnets)}
-    surveyed = {one.host: one for one in desk.room.survey(subnets, gentle=options.gentle)}
+    told, seen = both_ways(desk.room, subnets, gentle=options.gentle)
+    announced = {found.host: found for found in told}
+    surveyed = {one.host: one for one in seen}
     hosts = sorted({*announced, *surveyed}, key=lambda host: ipaddress.ip_address(host).packed)
     rows = [_row(desk, host, announced.get(host), surveyed.get(host)) for host in hosts]
     desk.paper.document(rows)
@@ -40,6 +43,16 @@ def discover(desk: Desk, options: argparse.Namespace) -> int:
             columns, cells, empty="没有设备应答：检查网线和网段 / nobody answers: check cable and subnet"
         )
     return EXIT_OK
+
+
+def both_ways(
+    room: OnvifRoom, subnets: Sequence[str], *, gentle: bool = False
+) -> tuple[Sequence[Found], Sequence[Surveyed]]:
+    """WS-Discovery and the survey, at the same time unless old devices are to be spared."""
+    with ThreadPoolExecutor(1 if gentle else 2, thread_name_prefix="search") as searchers:
+        told = searchers.submit(room.discover, subnets)
+        seen = searchers.submit(room.survey, subnets, gentle=gentle)
+        return told.result(), seen.result()
 
 
 _COLUMNS = ("address", "kind", "make", "model", "mac", "ledger", "note")

@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from agent.devices import conference_sentences as said
 from agent.devices import icmp, line_quality, probe_series, sentences, sip
@@ -24,6 +26,7 @@ from agent.devices.limits import Deadline, Limits
 from agent.devices.line_quality import Grade, LineWindow
 from agent.devices.sip_message import Dialogue, SipAnswer
 from agent.devices.transport import connect
+from agent.devices.witness import Telling, telling_of
 from agent.errors import DeviceError, DeviceTrouble
 from agent.model import Device, Evidence, Identity, LineQuality
 from protocol.words import Reason, Rung
@@ -32,6 +35,7 @@ log = logging.getLogger(__name__)
 
 _SIP_PORT = 5060
 _TCP_S = 1.0
+_NOT_PERMITTED = "系统不允许 not permitted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +85,12 @@ class ConferenceAdapter:
         """What the endpoint calls itself. Raises DeviceError."""
         return Identity(model=self._life().answer.agent)
 
-    def measure(self, *, probes: int) -> LineQuality | None:
-        """One long series, as before a meeting; None when neither ping nor SIP by UDP is answered."""
+    def measure(self, *, probes: int, by: str | None = None) -> LineQuality | None:
+        """One long series, as before a meeting; None when neither ping nor SIP by UDP is answered.
+
+        ``by`` is ``icmp`` or ``sip`` from now on; without it ping, and SIP where ping is not answered.
+        """
+        self._by = by or self._by
         window = LineWindow()
         return self._line(by_udp=self._life().by_udp, probes=probes, window=window)
 
@@ -131,14 +139,18 @@ class ConferenceAdapter:
         if tcp == "refused" and isinstance(by_udp, ConnectionRefusedError):
             detail = sentences.refused(self._where)
             raise DeviceError(DeviceTrouble.UNREACHABLE, device.id, detail) from by_udp
-        ping = icmp.answers_ping(device.host, seconds=self._limits.series_wait_s)
+        with telling_of("ping", device.host) as told:
+            ping = icmp.answers_ping(device.host, seconds=self._limits.series_wait_s)
+            told.heard({True: "有回应 answered", False: "无应答 no answer", None: _NOT_PERMITTED}[ping])
         kind = DeviceTrouble.HUNG if ping or tcp != "silent" else DeviceTrouble.UNREACHABLE
         raise DeviceError(kind, device.id, said.silent(self._where, ping=ping, tcp=tcp)) from by_udp
 
     def _tcp_port(self) -> str:
         seconds = min(_TCP_S, self._limits.sip_s)
         try:
-            connect(self.device.host, self.device.sip_port, Deadline(seconds), connect_s=seconds).close()
+            with telling_of("TCP connect", self._where) as told:
+                connect(self.device.host, self.device.sip_port, Deadline(seconds), connect_s=seconds).close()
+                told.heard("已接通 open")
         except ConnectionRefusedError:
             return "refused"
         except OSError:
@@ -166,9 +178,16 @@ class ConferenceAdapter:
     def _pinged(self, count: int) -> list[float | None] | None:
         limits = self._limits
         try:
-            return probe_series.by_ping(
-                self.device.host, count=count, gap_s=limits.series_gap_s, wait_s=limits.series_wait_s
-            )
+            with telling_of(f"ping {count}×", self.device.host) as told:
+                try:
+                    trips = probe_series.by_ping(
+                        self.device.host, count=count, gap_s=limits.series_gap_s, wait_s=limits.series_wait_s
+                    )
+                except icmp.NotPermitted:
+                    told.heard(_NOT_PERMITTED)
+                    raise
+                _tell(told, trips)
+            return trips
         except icmp.NotPermitted:
             log.info(
                 "device=%s ping is not permitted (net.ipv4.ping_group_range): its line is measured by SIP",
@@ -181,14 +200,17 @@ class ConferenceAdapter:
     def _optioned(self, count: int) -> list[float | None] | None:
         limits, device = self._limits, self.device
         try:
-            return probe_series.by_options(
-                device.host,
-                device.sip_port,
-                user=device.sip_user,
-                count=count,
-                gap_s=limits.series_gap_s,
-                wait_s=limits.series_wait_s,
-            )
+            with telling_of(f"SIP OPTIONS (UDP) {count}×", self._where) as told:
+                trips = probe_series.by_options(
+                    device.host,
+                    device.sip_port,
+                    user=device.sip_user,
+                    count=count,
+                    gap_s=limits.series_gap_s,
+                    wait_s=limits.series_wait_s,
+                )
+                _tell(told, trips)
+            return trips
         except OSError:
             return None
 
@@ -260,3 +282,10 @@ class ConferenceAdapter:
     def _lacks(self, operation: str) -> DeviceError:
         detail = sentences.not_supported(self._where, operation)
         return DeviceError(DeviceTrouble.NOT_SUPPORTED, self.device.id, detail)
+
+
+def _tell(told: Telling, trips: Sequence[float | None]) -> None:
+    """A series, for those who watch: how many came back, and the median."""
+    came = [trip for trip in trips if trip is not None]
+    middle = f"，中位 median {median(came) * 1000:.1f} ms" if came else ""
+    told.heard(f"{len(came)}/{len(trips)} 有回应 answered{middle}")

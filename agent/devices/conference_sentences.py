@@ -72,6 +72,31 @@ def poor_line(where: str, line: LineQuality) -> str:
     )
 
 
+def measured(where: str, line: LineQuality | None, grade: str | None) -> str:
+    """What a series before a meeting says. ``grade``: ``good``, ``fair``, ``poor`` or None for too few."""
+    if line is None:
+        return both(
+            f"{where} 线路测不了：ping 和 SIP（UDP）都没有回应",
+            f"the line to {where} cannot be measured: neither ping nor SIP by UDP is answered",
+        )
+    chinese, english = _GRADES[grade]
+    return both(f"{where} {chinese}", f"{where}: {english}")
+
+
+_GRADES: dict[str | None, tuple[str, str]] = {
+    "good": ("线路良好，可以开会", "a good line, fit for a meeting"),
+    "fair": (
+        "线路一般，可以开会，但画面可能卡顿：请检查上联带宽",
+        "a fair line: pictures may stall, check the uplink",
+    ),
+    "poor": (
+        "线路差，不宜开会：请检查网线、交换机和上联带宽",
+        "a poor line: check cable, switch and uplink first",
+    ),
+    None: ("探测次数太少，不作结论：请用 --probes 50 以上", "too few probes to say: use --probes 50 or more"),
+}
+
+
 def line_told(line: LineQuality) -> tuple[str, str]:
     """Loss, delay and jitter in both languages."""
     loss = f"{line.loss_ratio * 100:.1f} %"

@@ -18,6 +18,7 @@ from agent.devices.digest import digest_challenge, offers_basic
 from agent.devices.limits import Deadline, Limits
 from agent.devices.redact import quoted
 from agent.devices.transport import DeadlineSocket, connect
+from agent.devices.witness import telling_of
 from agent.errors import DeviceError, DeviceTrouble
 from agent.model import Device, Evidence, Identity
 from protocol.words import Reason, Rung
@@ -49,7 +50,10 @@ class RtspAdapter:
             server = self._described()
         except DeviceError as error:
             self._said = ""
-            return Evidence(error.kind.highest_rung, error.kind.reason, error.detail)
+            rung = error.kind.highest_rung
+            # Below the log-in stands ``reachable``: a stream without ONVIF has no such rung.
+            rung = Rung.REACHABLE if rung is Rung.ONVIF else rung
+            return Evidence(rung, error.kind.reason, error.detail)
         fresh = Identity(model=server) if server and server != self._said else None
         self._said = server
         return Evidence(Rung.AUTHENTICATED, Reason.OK, sentences.rtsp_only(self._where), identity=fresh)
@@ -140,8 +144,12 @@ class RtspAdapter:
             lines.append("Accept: application/sdp")
         if authorization is not None:
             lines.append(f"Authorization: {authorization}")
-        sock.sendall("\r\n".join([*lines, "", ""]).encode("latin-1", "replace"))
-        return self._read(sock)
+        login = "none" if authorization is None else authorization.partition(" ")[0].lower()
+        with telling_of(f"RTSP {method}", uri, login) as told:
+            sock.sendall("\r\n".join([*lines, "", ""]).encode("latin-1", "replace"))
+            found = self._read(sock)
+            told.heard(f"RTSP {found.status} {quoted(found.reason, longest=60)}".strip())
+        return found
 
     def _read(self, sock: DeadlineSocket) -> _RtspAnswer:
         head, _, rest = self._until_blank_line(sock).partition(b"\r\n\r\n")

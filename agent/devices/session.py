@@ -69,7 +69,9 @@ class Question:
 class _Reply:
     answer: Answer
     opened: Opened | None
-    trouble: DeviceError | None
+    trouble: tuple[DeviceTrouble, str] | None
+    """What is wrong with it. Not an exception: raised, one would hold the frames that hold this answer, and
+    2 MiB of a hostile device would stay until the collector happens to come by."""
 
     @property
     def fault(self) -> Fault | None:
@@ -182,7 +184,7 @@ class Session:
             after = self.account.box_utc()
             self.account.set_clock(told, box_utc=before + (after - before) / 2)
         elif reply.trouble is not None and not reply.refuses_login:
-            raise reply.trouble
+            raise self.error(*reply.trouble)
         elif reply.fault is None and reply.opened is not None and reply.opened.content is not None:
             self._fitting(question, reply.opened)
         return told
@@ -440,21 +442,21 @@ class Session:
         except soap.NotAnEnvelope as error:
             return _Reply(answer, None, self._not_an_envelope(answer, error))
 
-    def _not_an_envelope(self, answer: Answer, error: soap.NotAnEnvelope) -> DeviceError:
+    def _not_an_envelope(self, answer: Answer, error: soap.NotAnEnvelope) -> tuple[DeviceTrouble, str]:
         where, status = self.where, answer.status
         if error.web_page:
-            return self.error(DeviceTrouble.NO_ONVIF, sentences.web_page(where, status))
+            return DeviceTrouble.NO_ONVIF, sentences.web_page(where, status)
         if error.foreign or status in (404, 405):
             detail = sentences.not_onvif(where, f"HTTP {status}, {quoted(error.why)}")
-            return self.error(DeviceTrouble.NO_ONVIF, detail)
-        return self.error(DeviceTrouble.BAD_ANSWER, sentences.broken(where, quoted(error.why)))
+            return DeviceTrouble.NO_ONVIF, detail
+        return DeviceTrouble.BAD_ANSWER, sentences.broken(where, quoted(error.why))
 
     def _judged(self, question: Question, reply: _Reply) -> Opened:
         if question.optional and reply.refuses_login:
             detail = sentences.not_supported(self.where, question.operation)
             raise self.error(DeviceTrouble.NOT_SUPPORTED, detail)
         if reply.trouble is not None:
-            raise reply.trouble
+            raise self.error(*reply.trouble)
         opened = reply.opened
         assert opened is not None
         if opened.content is None:

@@ -15,6 +15,7 @@ from agent.devices.address import bracketed
 from agent.devices.limits import Deadline
 from agent.devices.sip_message import Dialogue, SipAnswer, new_call_id, target_of
 from agent.devices.transport import DeadlineSocket, connect
+from agent.devices.witness import telling_of
 
 _T1_S = 0.5
 _HEAD_BYTES = 16_384
@@ -37,12 +38,16 @@ def options_by_tcp(host: str, port: int, *, seconds: float, user: str = "") -> S
     """Ask OPTIONS over TCP. Raises as ``options``; ConnectionError when the peer hangs up."""
     asked = Dialogue("OPTIONS", target_of(user, host, port), "", transport="TCP", call_id=new_call_id())
     deadline = Deadline(seconds)
-    with connect(host, port, deadline, connect_s=seconds) as sock:
+    with (
+        telling_of("SIP OPTIONS (TCP)", asked.uri) as told,
+        connect(host, port, deadline, connect_s=seconds) as sock,
+    ):
         sock.begin(deadline, most_bytes=2 * _STREAM_BYTES)
         local = sock.getsockname()
         sock.sendall(sip_message.request(replace(asked, local=f"{bracketed(local[0])}:{local[1]}")))
         while (found := sip_message.answer(_message(sock), asked)) is None:
             deadline.remaining_s()
+        told.heard(_said(found, times=1))
         return found
 
 
@@ -62,14 +67,20 @@ def ask_by_udp(
     deadline = Deadline(seconds)
     with connected(host, port) as sock:
         asked = replace(asked, local=_local(sock), call_id=new_call_id())
-        found = _asked(sock, asked, sip_message.request(asked), deadline)
+        with telling_of(f"SIP {asked.method} (UDP)", asked.uri) as told:
+            found, times = _asked(sock, asked, sip_message.request(asked), deadline)
+            told.heard(_said(found, times=times) + _registered(asked, found))
         if login is None or found.status not in (401, 407):
             return found
         authorization = login(found, asked)
         if authorization is None:
             return found
         again = replace(asked, number=asked.number + 1)
-        return _asked(sock, again, sip_message.request(again, authorization=authorization), deadline)
+        with telling_of(f"SIP {asked.method} (UDP)", asked.uri, "digest") as told:
+            written = sip_message.request(again, authorization=authorization)
+            found, times = _asked(sock, again, written, deadline)
+            told.heard(_said(found, times=times) + _registered(again, found))
+        return found
 
 
 def connected(host: str, port: int) -> socket.socket:
@@ -89,13 +100,32 @@ def _local(sock: socket.socket) -> str:
     return f"{bracketed(host)}:{port}"
 
 
-def _asked(sock: socket.socket, asked: Dialogue, written: bytes, deadline: Deadline) -> SipAnswer:
-    pause_s = _T1_S
+def _said(found: SipAnswer, *, times: int) -> str:
+    """For those who watch: status, what the peer calls itself, whether it had to be asked again."""
+    agent = f", {found.agent}" if found.agent else ""
+    again = f"，发送 sent {times}×" if times > 1 else ""
+    return f"SIP {found.status} {found.reason}{agent}{again}"
+
+
+def _registered(asked: Dialogue, found: SipAnswer) -> str:
+    if asked.method != "REGISTER" or found.status != 200:
+        return ""
+    return (
+        f"，已注册 registered from {', '.join(found.bindings[:3])}"
+        if found.bindings
+        else "，未注册 not registered"
+    )
+
+
+def _asked(sock: socket.socket, asked: Dialogue, written: bytes, deadline: Deadline) -> tuple[SipAnswer, int]:
+    """The answer, and how often it was asked for. Raises OSError."""
+    pause_s, times = _T1_S, 0
     while True:
         sock.send(written)
+        times += 1
         found = _heard(sock, asked, deadline.cut(pause_s))
         if found is not None:
-            return found
+            return found, times
         deadline.remaining_s()
         pause_s *= 2
 

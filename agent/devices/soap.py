@@ -6,6 +6,7 @@ never expanded. Sources: SOAP 1.2 part 1; WS-Addressing 1.0; ONVIF Core 5.8 (fau
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -133,6 +134,17 @@ def child_text(node: etree._Element | None, *names: str) -> str:
     return "" if found is None else (found.text or "").strip()
 
 
+_DECLARED = re.compile(
+    rb"""<\?xml[^>]{0,120}?\bencoding\s*=\s*["']([A-Za-z0-9._:-]{1,40})["']""", re.IGNORECASE
+)
+_KNOWN_CHARSET = re.compile(
+    rb"utf-?8|utf-?16(le|be)?|(us-)?ascii|iso[-_]8859-\d{1,2}|latin-?1|windows-125\d"
+    rb"|gb_?2312(-80)?|gbk|gb_?18030|cp936|big5|euc-(jp|kr)|shift[-_]jis",
+    re.IGNORECASE,
+)
+"""In which ``<`` stands as it is: UTF-7 and EBCDIC hide markup from every guard before the parser."""
+
+
 def _check_shape(text: bytes, content_type: str, limits: Limits) -> None:
     if not text:
         raise NotAnEnvelope("empty")
@@ -141,6 +153,9 @@ def _check_shape(text: bytes, content_type: str, limits: Limits) -> None:
         raise NotAnEnvelope("HTML", web_page=True)
     if not text.startswith((b"<", b"\xfe\xff", b"\xff\xfe")):
         raise NotAnEnvelope("not XML", web_page="html" in content_type.lower(), foreign=True)
+    declared = _DECLARED.match(text)
+    if declared is not None and not _KNOWN_CHARSET.fullmatch(declared[1]):
+        raise NotAnEnvelope(f"charset {declared[1].decode()}")
     if text.count(b"<") + text.count(b"=") > limits.markup:
         raise NotAnEnvelope(f"more than {limits.markup} elements and attributes")
 

@@ -22,7 +22,7 @@ class Exchange:
     """One question and its answer."""
 
     sent: str
-    """Operation or request line: ``GetDeviceInformation``, ``GET /snapshot.jpg``, ``OPTIONS``."""
+    """What was asked: ``GetDeviceInformation``, ``GET``, ``SIP OPTIONS (UDP)``, ``RTSP DESCRIBE``."""
     to: str
     """``192.168.1.64:80/onvif/device_service``, ``https://…`` over TLS; without user, password or query."""
     login: str
@@ -57,10 +57,23 @@ class Telling:
         """A whole answer came; ``fault`` is what it refused with."""
         self.said = f"HTTP {status}, {size_bytes} bytes" + (f", {fault}" if fault else "")
 
+    def heard(self, words: str) -> None:
+        """What came of it, where that is no HTTP answer."""
+        self.said = words
+
 
 @contextlib.contextmanager
 def telling(sent: str, endpoint: Endpoint, login: str) -> Iterator[Telling]:
-    """Tell of the exchange made inside; a DeviceError is told and goes on."""
+    """Tell of the HTTP exchange made inside; a DeviceError is told and goes on."""
+    scheme = "https://" if endpoint.tls else ""
+    to = f"{scheme}{endpoint.netloc}{endpoint.target.partition('?')[0]}"
+    with telling_of(sent, to, login) as told:
+        yield told
+
+
+@contextlib.contextmanager
+def telling_of(sent: str, to: str, login: str = "none") -> Iterator[Telling]:
+    """Tell of any exchange made inside; an error of the world is told and goes on."""
     watcher = _watcher.get()
     telling = Telling()
     if watcher is None:
@@ -72,8 +85,17 @@ def telling(sent: str, endpoint: Endpoint, login: str) -> Iterator[Telling]:
     except DeviceError as error:
         telling.said = telling.said or error.detail
         raise
+    except OSError as error:
+        telling.said = telling.said or _no_answer(error)
+        raise
     finally:
         took_ms = round((time.monotonic() - began) * 1000)
-        scheme = "https://" if endpoint.tls else ""
-        to = redact(f"{scheme}{endpoint.netloc}{endpoint.target.partition('?')[0]}")
-        watcher(Exchange(sent, to, login, redact(telling.said), took_ms))
+        watcher(Exchange(sent, redact(to), login, redact(telling.said), took_ms))
+
+
+def _no_answer(error: OSError) -> str:
+    if isinstance(error, TimeoutError):
+        return "无应答 no answer"
+    if isinstance(error, ConnectionRefusedError):
+        return "被拒绝 refused"
+    return f"失败 failed: {error.strerror or type(error).__name__}"

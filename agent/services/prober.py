@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 import logging
 import threading
 from collections import Counter
@@ -14,6 +13,7 @@ from agent.metrics import CLIMB_SECONDS, CLIMBS, DEVICES
 from agent.model import Device, Evidence, Identity
 from agent.ports import DeviceAdapter, Log
 from agent.services.standing import STARTING, Standing, StandingTracker, judge
+from agent.services.turns import Turns
 from agent.services.watcher import Watcher
 from protocol.messages import DeviceGauge, DeviceHealth, DeviceIdentity
 from protocol.words import RUNGS, Reason, Rung
@@ -36,7 +36,6 @@ class _Patient:
     device: Device
     adapter: DeviceAdapter
     tracker: StandingTracker
-    due_s: float
     evidence: Evidence | None = None
     identity: Identity | None = None
     owed: Standing | None = None
@@ -45,11 +44,12 @@ class _Patient:
     clock_votes: int = 0
     busy: bool = False
     nudged: bool = False
+    taken_s: float = 0.0
     last_climb_s: float = field(default=-1e9)
 
 
 class Prober:
-    """Several worker threads call ``step``; each climbs one device at a time."""
+    """``turns.THREADS`` workers call ``step``; each climbs one device at a time."""
 
     def __init__(
         self, *, log_: Log, clock: Clock, watch: WatchSection, watcher: Watcher | None = None
@@ -63,7 +63,7 @@ class Prober:
         self._interval_s = watch.ladder_interval_s
         self._lock = threading.Lock()
         self._patients: dict[str, _Patient] = {}
-        self._queue: list[tuple[float, str]] = []
+        self._turns = Turns()
         self._wake = threading.Condition(self._lock)
         self._sent_gauges: dict[str, DeviceGauge] = {}
         self._heartbeats = 0
@@ -75,9 +75,8 @@ class Prober:
         )
         now_s = self._clock.monotonic()
         with self._lock:
-            self._patients[device.id] = _Patient(device, adapter, tracker, now_s)
-            heapq.heappush(self._queue, (now_s, device.id))
-            self._wake.notify()
+            patient = self._patients[device.id] = _Patient(device, adapter, tracker)
+            self._plan(patient, now_s)
 
     def set_interval(self, seconds: float) -> None:
         """Change the pause between two climbs, from the next climb on."""
@@ -154,27 +153,23 @@ class Prober:
     def _take(self) -> _Patient | None:
         with self._lock:
             now_s = self._clock.monotonic()
-            while self._queue:
-                due_s, name = self._queue[0]
-                patient = self._patients[name]
-                if patient.busy or due_s != patient.due_s:
-                    heapq.heappop(self._queue)  # planned anew since
-                elif due_s > now_s:
-                    self._wake.wait(min(0.5, due_s - now_s))
-                    return None
-                else:
-                    heapq.heappop(self._queue)
-                    patient.busy = True
-                    patient.nudged = False
-                    return patient
-            self._wake.wait(0.5)
-            return None
+            name = self._turns.take(now_s)
+            if name is None:
+                due_s = self._turns.next_s()
+                self._wake.wait(0.5 if due_s is None else min(0.5, due_s - now_s))
+                return None
+            patient = self._patients[name]
+            patient.busy = True
+            patient.nudged = False
+            patient.taken_s = now_s
+            return patient
 
     def _give_back(self, patient: _Patient) -> None:
         with self._lock:
             now_s = self._clock.monotonic()
             patient.busy = False
             patient.last_climb_s = now_s
+            self._turns.done(patient.device.id, took_s=now_s - patient.taken_s)
             if patient.nudged:
                 pause_s = NUDGE_PAUSE_S
             elif patient.tracker.undecided or patient.clock_votes or patient.owed is not None:
@@ -184,8 +179,7 @@ class Prober:
             self._plan(patient, now_s + pause_s)
 
     def _plan(self, patient: _Patient, due_s: float) -> None:
-        patient.due_s = due_s
-        heapq.heappush(self._queue, (due_s, patient.device.id))
+        self._turns.plan(patient.device.id, due_s)
         self._wake.notify()
 
     # --- judging -------------------------------------------------------------------------------

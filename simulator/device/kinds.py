@@ -19,6 +19,8 @@ class Kind(StrEnum):
     FACE_CAPTURE = "face_capture"
     LOOKOUT = "lookout"
     CONFERENCE_ENDPOINT = "conference_endpoint"
+    RTSP_CAMERA = "rtsp_camera"
+    SIP_REGISTRAR = "sip_registrar"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +33,8 @@ class Abilities:
     counts: str | None = None
     recordings: int = 0
     sip: bool = False
+    registrar: bool = False
+    streams: bool = True
     default_scene: str | None = "gate-day"
 
 
@@ -41,5 +45,7 @@ ABILITIES: dict[Kind, Abilities] = {
     Kind.MICRO_CHECKPOINT: Abilities(counts="car", default_scene="road-day"),
     Kind.FACE_CAPTURE: Abilities(counts="person", default_scene="entrance-hall"),
     Kind.LOOKOUT: Abilities(ptz=True, default_scene="lookout-day"),
-    Kind.CONFERENCE_ENDPOINT: Abilities(onvif=False, sip=True, default_scene=None),
+    Kind.CONFERENCE_ENDPOINT: Abilities(onvif=False, streams=False, sip=True, default_scene=None),
+    Kind.RTSP_CAMERA: Abilities(onvif=False),
+    Kind.SIP_REGISTRAR: Abilities(onvif=False, streams=False, registrar=True, default_scene=None),
 }

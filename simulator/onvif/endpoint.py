@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Mapping
+from urllib.parse import parse_qs
 
 from aiohttp import web
 
@@ -17,6 +18,7 @@ from simulator.device.users import Refusal
 from simulator.device.view import seen_from
 from simulator.onvif import (
     accounts,
+    activation,
     attachments,
     contacts,
     device_service,
@@ -141,8 +143,11 @@ class Endpoint:
             payload += await request.content.read(MAX_REQUEST_BYTES + 1 - len(payload))
         if device.faults.slow_ms:
             await asyncio.sleep(device.faults.slow_ms / 1000)
-        if request.path in maintenance.DOWNLOADS and request.method == "GET":
-            response: web.StreamResponse = self._downloaded(request)
+        if device.faults.not_activated:
+            response: web.StreamResponse = self._not_activated(request, payload)
+            operation = f"{request.method} {request.path}"
+        elif request.path in maintenance.DOWNLOADS and request.method == "GET":
+            response = self._downloaded(request)
             operation = f"GET {request.path}"
         elif request.path in maintenance.UPLOADS and request.method == "POST":
             response, operation = self._uploaded(request, payload), f"POST {request.path}"
@@ -155,6 +160,18 @@ class Endpoint:
             response, operation = web.Response(status=404, text="Not Found"), request.method
         device.note(operation, client=request.remote or "", status=response.status)
         return response
+
+    def _not_activated(self, request: web.BaseRequest, payload: bytes) -> web.Response:
+        """The activation page, its form, and one refusal for all else."""
+        if request.method == "GET" and request.path in ("/", activation.PATH):
+            return web.Response(text=activation.PAGE, content_type="text/html")
+        if request.method == "POST" and request.path == activation.PATH:
+            form = parse_qs(payload.decode("utf-8", "replace"))
+            return web.Response(status=200 if activation.activate(self._device, form) else 400)
+        try:
+            return self._fault(activation.refusal(), parse(payload, path=request.path))
+        except NotSoap:
+            return web.Response(status=403, text="Not activated")
 
     def _serves(self, path: str) -> bool:
         paths = self._device.personality.paths

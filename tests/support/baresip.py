@@ -59,16 +59,12 @@ def _wait(port: int, program: subprocess.Popen[bytes], log: Path) -> None:
 
 
 def _free_port() -> int:
-    """Free for UDP and TCP, and so the next one, where baresip listens for TLS."""
+    """A port free for UDP and TCP, and so is the next: baresip listens there for TLS."""
     while True:
-        with (
-            socket.socket() as sock,
-            socket.socket() as next_one,
-            socket.socket(type=socket.SOCK_DGRAM) as udp,
-        ):
-            sock.bind(("127.0.0.1", 0))
-            port = int(sock.getsockname()[1])
-            with contextlib.suppress(OSError, OverflowError):
-                next_one.bind(("127.0.0.1", port + 1))
-                udp.bind(("127.0.0.1", port))
-                return port
+        with contextlib.ExitStack() as held, contextlib.suppress(OSError):
+            first = held.enter_context(socket.socket())
+            first.bind(("127.0.0.1", 0))
+            port = int(first.getsockname()[1])
+            for kind, place in ((socket.SOCK_DGRAM, port), (socket.SOCK_STREAM, port + 1)):
+                held.enter_context(socket.socket(type=kind)).bind(("127.0.0.1", place))
+            return port

@@ -3,7 +3,11 @@
 Seeds are recorded answers where they are there, else two of our own. Each is damaged (bytes flipped, pieces
 cut, doubled, grafted, values replaced) and handed to the parsers in process and, now and then, to a whole
 adapter over a socket. What may come out is a value or the one error the parser names; anything else, and any
-reading longer than its bound, is a finding. Memory is sampled.
+reading longer than its bound, is a finding, and so is memory that grows.
+
+As on the box, answers are read through the vocabulary of one device, in a thread of that device: libxml2
+keeps every name for the life of a thread, and mutated names are new ones. After ``LIFE`` readings the next
+device begins with a vocabulary and a thread of its own.
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ import os
 import random
 import resource
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -23,31 +28,54 @@ from pathlib import Path
 
 from lxml import etree
 
-from agent.devices import Limits, OnvifRoom, attachments, soap
-from agent.devices.digest import digest_challenge
+from agent.devices import Limits, OnvifRoom, attachments, sip_message, soap
+from agent.devices.digest import digest_challenge, offers_basic
 from agent.devices.discovery import read_match
 from agent.devices.notifications import Tally, read_told
 from agent.devices.redact import redact
 from agent.devices.settings import places
 from agent.devices.settings.encoder import _MEDIA1, _MEDIA2
 from agent.devices.settings.imaging import _SETTINGS
+from agent.devices.sip_message import Dialogue
+from agent.devices.vocabulary import Vocabulary
 from agent.devices.wsdl import Misread, shared_services
 from agent.errors import DeviceError
 from agent.model import Device, Secret
 from protocol.words import DeviceClass
-from tests.support.hostile import answering
+from runtime.memory import share_heaps
+from tests.support.hostile import Hostile, answering
 from tests.support.recorded import REPOSITORY
 
 SECRET = "Fuzz-Secret-1"
 SLOW_S = 2.0
 """One reading in process takes microseconds to milliseconds; this is a hang in the making."""
 CALL_S = 1.0
+CALL_BOUND_S = 30.0
 _EVERY_CALL = 50
+_SHARE_OF_LINES = 0.2
+LIFE = 400
+"""Readings of one device: about as many invented names as its vocabulary admits."""
+GROWTH_MIB = 4.0
+"""What memory may grow from the second sample to the last: pools of Python and malloc, no leak.
+A leak of 100 bytes a reading is 20 MiB in ten minutes."""
+SAMPLES = 10
+SETTLED_S = 300.0
+"""Memory is judged in runs of so long: before, every pool is still filling."""
 _WORDS = (
     b"0", b"-1", b"1e999", b"NaN", b"99999999999999999999", b"", b"\x00", b"\xff\xfe", b"&amp;", b"<", b"]]>",
     b"<!DOCTYPE a [<!ENTITY b 'c'>]>", b"&b;", b"xmlns:x='y'", b"0000-00-00T00:00:00Z", b"true",
     b"http://169.254.169.254/", b"rtsp://u:p@[::1", b"//", b"PT", b"--", b"urn:uuid:", b"a" * 5000,
 )  # fmt: skip
+_DIALOGUE = Dialogue("REGISTER", "10.0.0.9:5060", "10.0.0.1:5070", subject="8801@10.0.0.9", call_id="f00d")
+_LINES = (
+    b'Digest realm="IP Camera", qop="auth,auth-int", nonce="4e6f6e63653a", algorithm=SHA-256, stale=true',
+    b'Digest realm="a \\"b\\"", nonce="n", opaque="", algorithm=MD5-sess, Basic realm="x"',
+    b"SIP/2.0 401 Unauthorized\r\nVia: SIP/2.0/UDP 10.0.0.1:5070;branch=z9hG4bKf00d1\r\nCall-ID: f00d\r\n"
+    b'CSeq: 1 REGISTER\r\nWWW-Authenticate: Digest realm="c", nonce="n"\r\nContent-Length: 0\r\n\r\n',
+    b"SIP/2.0 200 OK\r\ni: f00d\r\nCSeq: 1 REGISTER\r\nUser-Agent: Codec 9\r\nl: 12\r\n"
+    b'm: "A, B" <sip:8801@[fd00::1]:5060;transport=udp>;expires=60, <sip:8801@10.0.0.9>;q=0.5\r\n\r\n',
+)
+"""What devices say outside of XML: challenges and SIP answers."""
 LIMITS = Limits(total_s=CALL_S, connect_s=CALL_S, pull_s=0.2, unsubscribe_s=0.2)
 
 
@@ -59,6 +87,35 @@ class Tell:
     calls: int = 0
     findings: list[str] = field(default_factory=list)
     slowest_s: float = 0.0
+
+
+def grown(memory: Sequence[float]) -> str:
+    """What is wrong with memory sampled in MiB at equal distances, "" when it is flat."""
+    settled = memory[1:]
+    if len(settled) < 2 or max(settled) - settled[0] <= GROWTH_MIB:
+        return ""
+    return f"memory grew from {settled[0]:.1f} to {max(settled):.1f} MiB, more than {GROWTH_MIB:g}"
+
+
+class Subject:
+    """One fuzzed device: a vocabulary for its answers, and a server that speaks for it over a socket."""
+
+    def __init__(self) -> None:
+        self.vocabulary = Vocabulary()
+        self.saying = b""
+        self._opened = contextlib.ExitStack()
+        self._server: Hostile | None = None
+
+    @property
+    def server(self) -> Hostile:
+        """Listens from the first call on; answers everything with ``saying``."""
+        if self._server is None:
+            self._server = self._opened.enter_context(answering(lambda _request: self.saying))
+        return self._server
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._opened.close()
 
 
 def seeds(data: Path) -> list[bytes]:
@@ -112,15 +169,14 @@ def _word(text: bytearray, _others: Sequence[bytes], chance: random.Random) -> b
 _WOUNDS = (_flip, _cut, _double, _graft, _word, _word, _word)
 
 
-def read_everything(payload: bytes) -> None:
+def read_everything(payload: bytes, subject: Subject) -> None:
     """Hand one payload to every parser; only the named errors may come out."""
-    digest_challenge((payload[:400].decode("latin-1"),))
     redact(payload[:4000].decode("utf-8", "replace"))
     read_match(payload, "127.0.0.1", {"urn:uuid:known"})
     body = attachments.envelope_of(payload, "multipart/related" if payload[:2] == b"--" else "")
     attachments.attached(payload, "multipart/related")
     try:
-        opened = soap.opened(body, "application/soap+xml", LIMITS)
+        opened = soap.opened(body, "application/soap+xml", LIMITS, vocabulary=subject.vocabulary)
     except soap.NotAnEnvelope:
         return
     if opened.content is None:
@@ -133,6 +189,21 @@ def read_everything(payload: bytes) -> None:
             shared_services().operation(service, name).response(opened.root)
 
 
+def read_lines(payload: bytes) -> None:
+    """Hand one payload to what reads headers and SIP."""
+    text = payload.decode("latin-1")
+    challenge = digest_challenge((text,))
+    if challenge is not None:
+        challenge.authorization("GET", "/", username="admin", password=Secret(SECRET))
+    offers_basic((text,))
+    sip_message.body_bytes(payload)
+    sip_message.answered_number(payload, _DIALOGUE)
+    found = sip_message.answer(payload, _DIALOGUE)
+    if found is not None:
+        digest_challenge(found.challenges)
+        assert len(found.bindings) <= len(payload)
+
+
 def _read_settings(content: etree._Element) -> None:
     for node in (content, *list(content)[:20]):
         for table in (_MEDIA1, _MEDIA2, _SETTINGS):
@@ -140,29 +211,28 @@ def _read_settings(content: etree._Element) -> None:
             places.write(node, table, found)
 
 
-def call_a_device(payload: bytes) -> None:
+def call_a_device(payload: bytes, subject: Subject) -> None:
     """A whole climb, a settings reading and a pull against a device that answers everything with this."""
     head = b"HTTP/1.1 200 OK\r\nContent-Type: application/soap+xml\r\nContent-Length: "
-    whole = head + str(len(payload)).encode() + b"\r\n\r\n" + payload
-    with answering(lambda _request: whole) as server:
-        device = Device(
-            id="fuzzed",
-            device_class=DeviceClass.SMART_CAMERA,
-            host=server.host,
-            port=server.port,
-            username="admin",
-            password=Secret(SECRET),
-        )
-        room = OnvifRoom(limits=LIMITS)
-        with contextlib.closing(room.open(device)) as adapter:
-            evidence = adapter.climb()
-            assert SECRET not in evidence.detail
-        with contextlib.closing(room.settings(replace(device, id="other"))) as settings:
-            for aspect in settings.values():
-                with contextlib.suppress(DeviceError):
-                    aspect.read()
-        with contextlib.closing(room.subscribe(device)) as events, contextlib.suppress(DeviceError):
-            events.pull()
+    subject.saying = head + str(len(payload)).encode() + b"\r\n\r\n" + payload
+    device = Device(
+        id="fuzzed",
+        device_class=DeviceClass.SMART_CAMERA,
+        host=subject.server.host,
+        port=subject.server.port,
+        username="admin",
+        password=Secret(SECRET),
+    )
+    room = OnvifRoom(limits=LIMITS)
+    with contextlib.closing(room.open(device)) as adapter:
+        evidence = adapter.climb()
+        assert SECRET not in evidence.detail
+    with contextlib.closing(room.settings(replace(device, id="other"))) as settings:
+        for aspect in settings.values():
+            with contextlib.suppress(DeviceError):
+                aspect.read()
+    with contextlib.closing(room.subscribe(device)) as events, contextlib.suppress(DeviceError):
+        events.pull()
 
 
 def run(
@@ -175,31 +245,62 @@ def run(
     tell = Tell()
     ends = time.monotonic() + seconds
     with _listening() as heard:
+
+        def live() -> None:
+            last = min(most, tell.executions + LIFE)
+            with contextlib.closing(Subject()) as subject:
+                while time.monotonic() < ends and tell.executions < last:
+                    if chance.random() < _SHARE_OF_LINES:
+                        _one(mutated(chance.choice(_LINES), _LINES, chance), None, tell)
+                    else:
+                        _one(mutated(chance.choice(corpus), corpus, chance), subject, tell)
+                    if SECRET in "".join(heard):
+                        tell.findings.append("a secret stands in the log")
+                    heard.clear()
+                    every(tell)
+
         while time.monotonic() < ends and tell.executions < most:
-            payload = mutated(chance.choice(corpus), corpus, chance)
-            whole = tell.executions % _EVERY_CALL == 0
-            tell.executions += 1
-            tell.calls += whole
-            _one(
-                call_a_device if whole else read_everything, payload, tell, bound_s=30.0 if whole else SLOW_S
-            )
-            if SECRET in "".join(heard):
-                tell.findings.append("a secret stands in the log")
-            heard.clear()
-            every(tell)
+            _lived(live)
     return tell
 
 
-def _one(read: Callable[[bytes], None], payload: bytes, tell: Tell, *, bound_s: float) -> None:
+def _lived(life: Callable[[], None]) -> None:
+    """Run one device's life in a thread of its own; what it raises is raised here."""
+    raised: list[BaseException] = []
+
+    def guarded() -> None:
+        try:
+            life()
+        except BaseException as error:  # noqa: BLE001 - handed over to the caller
+            raised.append(error)
+
+    thread = threading.Thread(target=guarded, name="fuzzed")
+    thread.start()
+    thread.join()
+    if raised:
+        raise raised[0]
+
+
+def _one(payload: bytes, subject: Subject | None, tell: Tell) -> None:
+    """One reading: a header or SIP answer without a ``subject``, else an answer in XML."""
+    whole = subject is not None and tell.executions % _EVERY_CALL == 0
+    tell.executions += 1
+    tell.calls += whole
     began = time.monotonic()
     try:
-        read(payload)
+        if subject is None:
+            read_lines(payload)
+        elif whole:
+            call_a_device(payload, subject)
+        else:
+            read_everything(payload, subject)
     except Exception as error:  # noqa: BLE001 - whatever comes out is the finding
-        tell.findings.append(f"{read.__name__}: {type(error).__name__}: {error} on {payload[:200]!r}")
+        tell.findings.append(f"{type(error).__name__}: {error} on {payload[:200]!r}")
     took_s = time.monotonic() - began
-    tell.slowest_s = max(tell.slowest_s, took_s if read is read_everything else 0.0)
-    if took_s > bound_s:
-        tell.findings.append(f"{read.__name__}: {took_s:.1f} s on {payload[:200]!r}")
+    if not whole:
+        tell.slowest_s = max(tell.slowest_s, took_s)
+    if took_s > (CALL_BOUND_S if whole else SLOW_S):
+        tell.findings.append(f"{took_s:.1f} s on {payload[:200]!r}")
 
 
 @contextlib.contextmanager
@@ -238,23 +339,26 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     options = parser.parse_args()
+    share_heaps()
     memory: list[float] = []
     began = time.monotonic()
 
     def every(tell: Tell) -> None:
-        if time.monotonic() - began > options.seconds / 10 * (len(memory) + 1):
+        if time.monotonic() - began > options.seconds / SAMPLES * (len(memory) + 1):
             memory.append(resident_mib())
             print(f"{tell.executions} readings, {tell.calls} calls, {memory[-1]:.1f} MiB", flush=True)
 
     print(f"seed {options.seed}", flush=True)
     tell = run(options.seconds, seed=options.seed, every=every)
+    if options.seconds >= SETTLED_S:
+        tell.findings += [said for said in (grown(memory),) if said]
     for finding in tell.findings[:20]:
         print(finding)
     cpu_s = time.process_time()
     print(
         f"{tell.executions} readings ({tell.executions / options.seconds:.0f} a second), {tell.calls} calls, "
         f"{cpu_s:.0f} CPU s, slowest reading {tell.slowest_s:.2f} s, findings {len(tell.findings)}, "
-        f"resident MiB {' '.join(f'{mib:.0f}' for mib in memory)}"
+        f"resident MiB {' '.join(f'{mib:.1f}' for mib in memory)}"
     )
     return 1 if tell.findings else 0
 

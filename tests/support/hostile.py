@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import itertools
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -81,6 +82,22 @@ def _external(reference: str) -> bytes:
     return soap(prolog=f'<!DOCTYPE x [<!ENTITY e SYSTEM "{reference}">]>', maker="&e;")
 
 
+def _inventing(count: int) -> Speech:
+    """``count`` names nobody used before, in every answer."""
+    numbers = itertools.count()
+
+    def speak(sock: socket.socket, _stop: threading.Event) -> None:
+        round_ = next(numbers)
+        sock.sendall(http(soap("".join(f"<tds:Name{round_}x{n}/>" for n in range(count)))))
+
+    return speak
+
+
+def _unpacking_to(mebibytes: int) -> bytes:
+    """A small gzip file of so many zeros, in members of 25 MiB (RFC 1952 2.2: they unpack as one)."""
+    return gzip.compress(b"\0" * (25 * _MIB)) * (mebibytes // 25)
+
+
 _MIB = 1024 * 1024
 ATTACKS: dict[str, Speech] = {
     "entity_bomb": _whole(http(_laughs())),
@@ -90,15 +107,15 @@ ATTACKS: dict[str, Speech] = {
     "external_entity": _whole(http(_external("file:///etc/hostname"))),
     "external_dtd": _whole(http(soap(prolog='<!DOCTYPE x SYSTEM "http://127.0.0.1:9/x.dtd">'))),
     "utf16_dtd": _whole(http(_laughs().decode().replace("UTF-8", "UTF-16").encode("utf-16"))),
-    "huge_declared": _repeated(http(b"", length=100 * _MIB), b"x" * 65536, 1600),
+    "huge_declared": _repeated(http(b"", length=200 * _MIB), b"x" * 65536, 3200),
     "huge_chunked": _repeated(
-        f"{_HEAD}Transfer-Encoding: chunked\r\n\r\n".encode(), b"10000\r\n" + b"x" * 65536 + b"\r\n", 1600
+        f"{_HEAD}Transfer-Encoding: chunked\r\n\r\n".encode(), b"10000\r\n" + b"x" * 65536 + b"\r\n", 3200
     ),
     "endless": _repeated(f"{_HEAD}\r\n".encode(), b"<a>x</a>" * 8192, None),
     "endless_headers": _repeated(_HEAD.encode(), b"X-More: yes\r\n", None),
     "endless_header_line": _repeated(_HEAD.encode() + b"X-Long: ", b"x" * 65536, None),
     "endless_continue": _repeated(b"", b"HTTP/1.1 100 Continue\r\n\r\n", None),
-    "gzip_bomb": _whole(http(gzip.compress(b"\0" * (64 * _MIB)), more="Content-Encoding: gzip\r\n")),
+    "gzip_bomb": _whole(http(_unpacking_to(300), more="Content-Encoding: gzip\r\n")),
     "redirect": _whole(b"HTTP/1.1 307 See\r\nLocation: http://127.0.0.9:81/\r\nContent-Length: 0\r\n\r\n"),
     "slow_drip_of_body": _dripping(http(soap())),
     "slow_drip_of_headers": _dripping(_HEAD.encode() * 50),
@@ -120,6 +137,9 @@ ATTACKS: dict[str, Speech] = {
     "elements_400000": _whole(http(soap("<a/>" * 400_000))),
     "deep_nesting": _whole(http(soap("<a>" * 40_000 + "</a>" * 40_000))),
     "namespaces_90000": _whole(http(soap("<x " + " ".join(f'xmlns:a{n}=""' for n in range(90_000)) + "/>"))),
+    "names_new_each_time": _inventing(3_000),
+    "names_as_many_as_fit": _whole(http(soap("".join(f"<tds:{'n' * 20}{n}/>" for n in range(1_900))))),
+    "names_too_long": _whole(http(soap("".join(f"<tds:{'n' * 250}{n}/>" for n in range(1_900))))),
     "wrong_answer": _whole(http(soap("<tds:GetUsersResponse/>"))),
     "empty_body": _whole(http(soap(" "))),
 }

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from tests.support.fuzz_devices import mutated, run
+from tests.support.fuzz_devices import GROWTH_MIB, Subject, grown, mutated, run
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
@@ -17,7 +17,7 @@ def test_a_damaged_answer_is_a_value_or_the_error_its_reader_names(seed: int) ->
 
 
 def test_the_fuzzer_finds_what_it_must(monkeypatch: pytest.MonkeyPatch) -> None:
-    def careless(payload: bytes) -> None:
+    def careless(payload: bytes, _subject: Subject) -> None:
         payload.decode("ascii")
 
     monkeypatch.setattr("tests.support.fuzz_devices.read_everything", careless)
@@ -28,3 +28,9 @@ def test_the_same_seed_wounds_alike() -> None:
     answers = [b"<a><b>1</b></a>", b"<c>two</c>"]
     first = [mutated(answers[0], answers, random.Random(7)) for _ in range(5)]
     assert first == [mutated(answers[0], answers, random.Random(7)) for _ in range(5)]
+
+
+def test_flat_memory_is_told_from_growing_memory() -> None:
+    assert grown([]) == grown([90.0]) == grown([50.0, 100.0]) == ""
+    assert grown([50.0, 100.0, 101.0, 100.0 + GROWTH_MIB]) == ""
+    assert "from 100.0 to 105.0 MiB" in grown([50.0, 100.0, 102.0, 105.0, 104.0])

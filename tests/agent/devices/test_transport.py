@@ -53,6 +53,9 @@ KINDS = {
     "elements_400000": B,
     "deep_nesting": B,
     "namespaces_90000": B,
+    "names_new_each_time": B,
+    "names_as_many_as_fit": B,
+    "names_too_long": B,
     "wrong_answer": B,
     "empty_body": DeviceTrouble.NOT_SUPPORTED,
 }
