@@ -2,10 +2,11 @@
 
     endpoint reference  >  serial number with vendor  >  MAC
 
-Law: an address is no mark. No single mark is trusted blindly: a firmware update makes a new endpoint reference,
-OEM images carry one reference or one serial for a whole batch, a MAC may be absent or be another interface's. Two
-marks that contradict each other are decided by the third; where nothing decides, the answer is ``cannot tell``,
-and nobody acts on it. A mark that two devices of the ledger bear proves nothing by being equal.
+Law: an address is no mark. No single mark is trusted blindly: a firmware update makes a new endpoint
+reference, OEM images carry one reference or one serial for a whole batch, a MAC may be absent or be another
+interface's. Two marks that contradict each other are decided by the third; where nothing decides, the answer
+is ``cannot tell``, and nobody acts on it. A mark that two devices of the ledger bear proves nothing by being
+equal.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from lxml import etree
 
@@ -22,6 +23,9 @@ from agent.devices.digest import Challenge
 from agent.devices.login_memory import LoginMemory
 from agent.devices.vocabulary import Vocabulary
 from agent.model import Secret
+
+if TYPE_CHECKING:
+    from agent.devices.doorplate import Doorplate
 
 _WSSE = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
 _WSU = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd"
@@ -67,6 +71,8 @@ class Account:
         self.mode: Mode | None = Mode(self._noted) if self._noted in list(Mode) else None
         """None until the device told; kept until it asks otherwise."""
         self.vocabulary = Vocabulary()
+        self.doorplate: Doorplate | None = None
+        """Looked at before credentials are sent; None where nobody keeps a register."""
         self.clock_error_s: float | None = None
         """Device minus box; None until it told."""
         self._monotonic = monotonic

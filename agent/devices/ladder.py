@@ -22,6 +22,7 @@ from agent.model import Evidence, Identity
 from protocol.words import Reason, Rung
 
 _CLOCK_TOLERATED_S = 5.0
+_OF_THE_LOG_IN = (DeviceTrouble.AUTH_FAILED, DeviceTrouble.AUTH_BACKOFF, DeviceTrouble.OTHER_DEVICE)
 _PASSING = (DeviceTrouble.UNREACHABLE, DeviceTrouble.HUNG)
 
 
@@ -50,7 +51,9 @@ class Ladder:
             with session.transport.within(session.limits.total_s):
                 session.clock()
                 onvif = True
+                session.recognise()
                 basics = read_device_information(session)
+                self._require_itself(basics)
         except DeviceError as error:
             self.known = None
             return self._stopped(error, onvif=onvif)
@@ -63,13 +66,17 @@ class Ladder:
         session = self._session
         with session.transport.within(session.limits.total_s):
             session.clock()
+            session.recognise()
             basics = read_device_information(session)
+            self._require_itself(basics)
             try:
                 whereabouts = read_whereabouts(session)
-                self.known = Known(read_rest(session, basics, whereabouts), whereabouts)
+                identity = read_rest(session, basics, whereabouts)
             except DeviceError as error:
                 who = " ".join(filter(None, (basics.vendor, basics.model, basics.firmware)))
                 raise session.error(error.kind, f"{who}: {error.detail}") from error
+            self._require_itself(identity, whole=True)
+            self.known = Known(identity, whereabouts)
         return self.known
 
     def _identified(self, basics: Identity) -> Evidence:
@@ -79,8 +86,9 @@ class Ladder:
             with session.transport.within(session.limits.total_s):
                 whereabouts = read_whereabouts(session)
                 identity = read_rest(session, basics, whereabouts)
+                self._require_itself(identity, whole=True)
         except DeviceError as error:
-            if error.kind in (DeviceTrouble.AUTH_FAILED, DeviceTrouble.AUTH_BACKOFF):
+            if error.kind in _OF_THE_LOG_IN:
                 return self._stopped(error, onvif=True)
             if error.kind not in _PASSING:
                 self.known = Known(basics, whereabouts)
@@ -102,7 +110,16 @@ class Ladder:
         rung = kind.highest_rung
         if onvif and kind is DeviceTrouble.BAD_ANSWER:
             rung = Rung.ONVIF
-        return Evidence(rung, kind.reason, detail, self._session.account.clock_error_s)
+        clock_error_s = self._session.account.clock_error_s
+        return Evidence(
+            rung, kind.reason, detail, None if kind is DeviceTrouble.OTHER_DEVICE else clock_error_s
+        )
+
+    def _require_itself(self, told: Identity, *, whole: bool = False) -> None:
+        """Raises DeviceError OTHER_DEVICE for one that let the box in and is not the device meant."""
+        doorplate = self._session.account.doorplate
+        if doorplate is not None:
+            doorplate.told(self._session, told, whole=whole)
 
     def _video_port_open(self, error: DeviceError) -> bool:
         """Whether the host lives and only its ONVIF port is closed."""

@@ -13,6 +13,7 @@ from agent.devices import discovery, sentences
 from agent.devices.account import Account
 from agent.devices.adapter import OnvifAdapter
 from agent.devices.conference import ConferenceAdapter
+from agent.devices.doorplate import Doorplate, shown_marks
 from agent.devices.events import NoEvents, PullPoint
 from agent.devices.identity import read_device_information
 from agent.devices.limits import Limits
@@ -26,16 +27,26 @@ from agent.devices.upkeep import Upkeep
 from agent.devices.upkeep.password import PasswordChange
 from agent.devices.wsdl import shared_services
 from agent.errors import DeviceError, DeviceTrouble
+from agent.marks import Marks
 from agent.model import Device, Identity, Secret
-from agent.ports import DeviceAdapter, EventSubscription, Found, Notebook, Vault
+from agent.ports import DeviceAdapter, EventSubscription, Found, Notebook, Register, Vault
+from protocol.words import DeviceClass
 
 
 class OnvifRoom:
     """Implements DeviceRoom. Thread-safe."""
 
-    def __init__(self, *, limits: Limits | None = None, notebook: Notebook | None = None) -> None:
-        """``notebook`` keeps what a restart must not forget; without it all is forgotten."""
+    def __init__(
+        self,
+        *,
+        limits: Limits | None = None,
+        notebook: Notebook | None = None,
+        register: Register | None = None,
+    ) -> None:
+        """``notebook`` keeps what a restart must not forget; ``register`` tells devices from each other, so
+        that no password goes to another device at an address. Without them all is forgotten and trusted."""
         self._notebook = notebook
+        self._register = register
         self._limits = limits or Limits()
         self._services = shared_services()
         self._accounts: dict[str, tuple[Device, Account]] = {}
@@ -85,6 +96,7 @@ class OnvifRoom:
     def _proved(self, device: Device) -> None:
         """One log-in with one try, on an account of its own: a rest of the usual one does not hold it up."""
         account = Account(device.username, device.password, rest_s=self._limits.refused_pause_s)
+        account.doorplate = self._doorplate(device)
         session = Session(device, account, self._services, limits=self._limits)
         with contextlib.closing(session), session.transport.within(self._limits.total_s):
             session.clock()
@@ -93,6 +105,24 @@ class OnvifRoom:
     def _set_password(self, device: Device, password: Secret) -> None:
         with contextlib.closing(self.upkeep(device)) as upkeep:
             upkeep.accounts.set_password(device.username, password)
+
+    def rebound(self, device: Device) -> None:
+        """The device has another address: a refusal by whoever answered at the old one is void."""
+        with self._lock:
+            self._accounts.pop(device.id, None)
+        if self._notebook is not None:
+            LoginMemory(self._notebook, device.id).lifted()
+
+    def look_at(self, host: str, port: int) -> Marks | None:
+        """The marks of whoever answers at an address, without a log-in; None when nobody does."""
+        stranger = Device(f"at-{host}", DeviceClass.INTEGRATED, host, port)
+        account = Account("", Secret(""), rest_s=0)
+        session = Session(stranger, account, self._services, limits=self._limits)
+        with contextlib.closing(session), session.transport.within(self._limits.total_s):
+            try:
+                return shown_marks(session)
+            except DeviceError as error:
+                return None if error.kind is DeviceTrouble.UNREACHABLE else Marks()
 
     def discover(self, subnets: Iterable[str]) -> Sequence[Found]:
         """Devices that answer WS-Discovery. Raises ValueError for what is no IPv4 subnet."""
@@ -124,8 +154,12 @@ class OnvifRoom:
             account = Account(
                 device.username, device.password, rest_s=self._limits.refused_pause_s, memory=memory
             )
+            account.doorplate = self._doorplate(device)
             self._accounts[device.id] = (device, account)
             return account
+
+    def _doorplate(self, device: Device) -> Doorplate | None:
+        return None if self._register is None else Doorplate(device, self._register)
 
 
 def identify(device: Device, *, limits: Limits | None = None) -> Identity | str:

@@ -6,8 +6,9 @@ A device of a class that is read only is never sent an operation that changes it
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -172,12 +173,35 @@ class Session:
             self._fitting(question, reply.opened)
         return told
 
+    def reference(self) -> str:
+        """The endpoint reference, asked without credentials; "" when it is not told to strangers.
+
+        Raises DeviceError when nobody answers at all. The access policy of ONVIF Core leaves
+        GetEndpointReference open before any log-in (PRE_AUTH); not every device does.
+        """
+        known = self.services.operation("devicemgmt", "GetEndpointReference")
+        question = Question(
+            "GetEndpointReference", self.device_service, known.request(), known.action, anonymous=True
+        )
+        reply = self._sent(question, None)
+        if reply.opened is None or reply.fault is not None or reply.opened.content is None:
+            return ""
+        if soap.local_name(reply.opened.content) != "GetEndpointReferenceResponse":
+            return ""
+        return quoted(soap.child_text(reply.opened.content, "GUID"), longest=128)
+
+    def recognise(self) -> None:
+        """Look anew who answers. Raises DeviceError OTHER_DEVICE before anything secret is sent."""
+        if self.account.doorplate is not None:
+            self.account.doorplate.look(self)
+
     def get(self, endpoint: Endpoint, *, cap_bytes: int) -> Answer:
         """HTTP GET with the log-in the device asks for: none, Digest, or Basic when only that is offered.
 
         Raises DeviceError; the account rests after a refusal as after any other.
         """
         self._require_rested()
+        self._require_itself()
         answer = self._got(endpoint, None, cap_bytes)
         if answer.status != 401:
             return answer
@@ -202,6 +226,7 @@ class Session:
         """
         self._require_allowed(operation)
         self._require_rested()
+        self._require_itself(operation)
         answer = self._uploaded(
             operation, endpoint, file, size_bytes, authorization=self._known_way(endpoint)
         )
@@ -271,6 +296,7 @@ class Session:
         if question.anonymous:
             return self._sent(question, None)
         self._require_rested()
+        self._require_itself(question.operation)
         mode = self.account.mode
         if mode is None or (mode.has_digest and self._challenge is None):
             reply = self._sent(question, None)
@@ -342,14 +368,15 @@ class Session:
         body = soap.with_headers(question.envelope, soap_headers)
         login = "none" if mode is None else mode.value
         with telling(question.operation, question.endpoint, login) as told:
-            answer = self.transport.exchange(
-                "POST",
-                question.endpoint,
-                body=body,
-                headers=http_headers,
-                cap_bytes=question.cap_bytes,
-                repeatable=question.repeatable,
-            )
+            with self._doubting():
+                answer = self.transport.exchange(
+                    "POST",
+                    question.endpoint,
+                    body=body,
+                    headers=http_headers,
+                    cap_bytes=question.cap_bytes,
+                    repeatable=question.repeatable,
+                )
             reply = self._opened(answer)
             told.answered(answer.status, len(answer.body), reply.said)
         return reply
@@ -419,6 +446,26 @@ class Session:
         left_s = self.account.rest_left_s()
         if left_s > 0:
             raise self.error(DeviceTrouble.AUTH_BACKOFF, sentences.account_rests(self.where, left_s))
+
+    def _require_itself(self, operation: str = "Get") -> None:
+        """Raises DeviceError OTHER_DEVICE; before a write the device is always looked at anew."""
+        doorplate = self.account.doorplate
+        if doorplate is None:
+            return
+        if operation.startswith(_WRITES_NOTHING):
+            doorplate.require(self)
+        else:
+            doorplate.look(self)
+
+    @contextlib.contextmanager
+    def _doubting(self) -> Iterator[None]:
+        """A connection that fails may be the last of this device: who answers next is looked at anew."""
+        try:
+            yield
+        except DeviceError:
+            if self.account.doorplate is not None:
+                self.account.doorplate.doubt()
+            raise
 
     def _require_credentials(self) -> None:
         if not self.account.username:

@@ -19,12 +19,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import islice
-from pathlib import Path
 
 from agent.devices import sentences
 from agent.devices.account import Account
 from agent.devices.identity import read_device_information
 from agent.devices.limits import Deadline, Limits
+from agent.devices.neighbours import neighbours
 from agent.devices.session import Session
 from agent.devices.transport import connect
 from agent.devices.wsdl import Services
@@ -40,7 +40,6 @@ _CONNECT_S = 0.8
 _ASK_S = 3.0
 _ASKERS = 16
 _MOST = 1024
-_NEIGHBOURS = Path("/proc/net/arp")
 _MAKES: Mapping[str, str] = {
     "44-19-B6": "Hikvision",
     "C0-56-E3": "Hikvision",
@@ -112,11 +111,11 @@ def survey(
     alive = [host for host in hosts if any((host, port) in states for port in first)]
     rest = [port for port in tried.http if port not in first]
     states |= _knocked([(host, port) for port in rest for host in alive], window)
-    neighbours = _neighbours(_NEIGHBOURS)
+    macs = neighbours()
 
     def told(host: str) -> Surveyed:
         open_ports = tuple(port for port in (*tried.http, tried.rtsp) if states.get((host, port)))
-        mac = neighbours.get(host)
+        mac = macs.get(host)
         found = _told_apart(host, open_ports, services, limits=limits, rtsp_port=tried.rtsp)
         return replace(
             found, open_ports=open_ports, mac_address=mac, make_hint=_MAKES.get((mac or "")[:8], "")
@@ -223,17 +222,3 @@ def _rtsp(host: str, port: int) -> bool:
             return sock.recv(8).startswith(b"RTSP/1.")
     except OSError:
         return False
-
-
-def _neighbours(file: Path) -> dict[str, str]:
-    """The kernel's neighbour table: address to ``XX-XX-XX-XX-XX-XX``; empty where there is none."""
-    try:
-        lines = file.read_text("ascii", "replace").splitlines()[1:]
-    except OSError:
-        return {}
-    rows = (line.split() for line in lines)
-    return {
-        row[0]: row[3].upper().replace(":", "-")
-        for row in rows
-        if len(row) > 3 and row[3] != "00:00:00:00:00:00"
-    }

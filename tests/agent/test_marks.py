@@ -48,12 +48,13 @@ def test_a_mark_that_agrees_more_never_makes_a_device_more_another_one() -> None
     for signs, match in TABLE.items():
         for place in range(3):
             if signs[place] is Sign.DIFFERENT:
-                better = (*signs[:place], Sign.EQUAL, *signs[place + 1 :])
-                assert worth[TABLE[better]] >= worth[match], (signs, better)
+                better = [*signs]
+                better[place] = Sign.EQUAL
+                assert worth[TABLE[better[0], better[1], better[2]]] >= worth[match], (signs, better)
 
 
 def test_the_heavier_mark_decides_between_two() -> None:
-    """reference > serial > MAC: of a pair that contradicts itself, never the lighter one against the heavier."""
+    """reference > serial > MAC: where two contradict each other, never the lighter against the heavier."""
     worth = {Match.OTHER: 0, Match.UNSURE: 1, Match.SAME: 2}
     equal, different, absent = Sign.EQUAL, Sign.DIFFERENT, Sign.ABSENT
     assert worth[TABLE[equal, absent, different]] >= worth[TABLE[different, absent, different]]
