@@ -189,7 +189,7 @@ TABLE: Mapping[tuple[Sign, Sign, Sign], Match] = {
     (_D, _E, _A): Match.SAME,
     (_D, _E, _D): Match.OTHER,  # one serial for a whole batch
     (_D, _A, _E): Match.SAME,
-    (_D, _A, _A): Match.UNSURE,  # a new reference, or another device
+    (_D, _A, _A): Match.OTHER,  # a new reference of the same is told by serial or MAC
     (_D, _A, _D): Match.OTHER,
     (_D, _D, _E): Match.OTHER,  # a MAC alone against both is a bridge's or a clone's
     (_D, _D, _A): Match.OTHER,

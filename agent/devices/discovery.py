@@ -44,7 +44,7 @@ _REPEATS = 2
 _DATAGRAM_BYTES = 65_535
 _MOST_FOUND = 1024
 MOST_OF_A_HOST = 32
-"""References of one host that are looked at: a recorder may answer for its channels, a hostile host for 10,000."""
+"""References of one host that are looked at: a recorder has several, a hostile host 10,000."""
 _HEARD = Vocabulary()
 """Names in answers of the whole LAN: anybody may send them, so they share one bound."""
 _SCOPE = "onvif://www.onvif.org/"
@@ -75,8 +75,10 @@ def discover(subnets: Iterable[str], *, limits: Limits) -> Sequence[Found]:
 
 
 def _take(found: dict[tuple[str, str], Found], answer: Found) -> None:
-    """Keep the first answer of each reference at each address: one reference at two addresses is a device with
-    two interfaces or a cloned image, and whoever reads this decides. Bounded for one host and for all."""
+    """Keep the first answer of each reference at each address; bounded for one host and for all.
+
+    One reference at two addresses is a device with two interfaces or a cloned image: the reader decides.
+    """
     key = (answer.host, answer.endpoint_reference)
     of_host = sum(host == answer.host for host, _ in found)
     if key not in found and len(found) < _MOST_FOUND and of_host < MOST_OF_A_HOST:

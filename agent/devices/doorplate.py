@@ -4,16 +4,14 @@
     GetEndpointReference ──┼──> marks ──> the register: same, cannot tell ──> go on
     unicast probe ─────────┘                            other ──> OTHER_DEVICE, nothing secret was sent
 
-Law: all of it is asked without credentials. A climb always looks; what follows within ``TRUSTED_S`` trusts
-that look, unless a connection failed meanwhile: an address cannot change hands without breaking them. A
-device that lets the box in is compared again, with everything it tells then.
+Law: all of it is asked without credentials, on the connection over which a log-in would follow, and anew on
+each connection: an address cannot change hands without breaking them. A device that lets the box in is
+compared again, with everything it tells then.
 """
 
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 from agent import marks
@@ -26,8 +24,7 @@ from agent.marks import Marks, Match
 from agent.model import Device, Identity
 from agent.ports import Register
 
-TRUSTED_S = 40.0
-"""Longer than the pause between two climbs: in a steady state only climbs look."""
+SILENT_LOOKS = 2
 PROBE_S = 0.3
 """How long an announcement is waited for; on a LAN it comes within 20 ms."""
 
@@ -47,32 +44,22 @@ class Doorplate:
         device: Device,
         register: Register,
         *,
-        monotonic: Callable[[], float] = time.monotonic,
         neighbours: Path = NEIGHBOURS,
     ) -> None:
         self._device = device
         self._register = register
-        self._monotonic = monotonic
         self._neighbours = neighbours
         self._lock = threading.Lock()
-        self._looked_at: float | None = None
         self._tells = True
         self._announces = True
-
-    def require(self, session: Session) -> None:
-        """Look, unless somebody just did. Raises DeviceError OTHER_DEVICE, or that nobody answers."""
-        with self._lock:
-            looked_at = self._looked_at
-        if looked_at is None or self._monotonic() - looked_at > TRUSTED_S:
-            self.look(session)
+        self._silent_looks: int | None = None
+        """Looks in a row without a reference since there was one; None before there ever was."""
 
     def look(self, session: Session) -> None:
         """Ask who answers. Raises DeviceError OTHER_DEVICE, or that nobody answers."""
         if not self._register.knows(self._device.id):
             return
         self._judge(session, self._shown(session))
-        with self._lock:
-            self._looked_at = self._monotonic()
 
     def told(self, session: Session, identity: Identity, *, whole: bool) -> None:
         """Compare what a device tells that let the box in; with ``whole`` identities, learn it.
@@ -88,7 +75,6 @@ class Doorplate:
     def doubt(self) -> None:
         """A connection failed: look anew, by every way there is, before the next question."""
         with self._lock:
-            self._looked_at = None
             self._tells = self._announces = True
 
     def _judge(self, session: Session, met: Marks) -> None:
@@ -107,4 +93,19 @@ class Doorplate:
             reference = reference_at(self._device.host, wait_s=PROBE_S)
             self._announces = bool(reference)
         mac = mac_at(self._device.host, self._neighbours)
-        return marks.made(reference=reference, macs=filter(None, [mac]))
+        shown = marks.made(reference=reference, macs=filter(None, [mac]))
+        self._require_shown(session, bool(shown.reference))
+        return shown
+
+    def _require_shown(self, session: Session, shows: bool) -> None:
+        """Raises DeviceError for a device that used to show its reference and does not: it may be another one
+        that starts up, whose web server is there before its discovery is. After some looks it is believed."""
+        with self._lock:
+            if shows:
+                self._silent_looks = 0
+            elif self._silent_looks is not None:
+                self._silent_looks += 1
+            silent = self._silent_looks or 0
+        if 0 < silent <= SILENT_LOOKS:
+            self.doubt()
+            raise session.error(DeviceTrouble.HUNG, identity_sentences.shows_nothing(session.where))

@@ -99,6 +99,7 @@ class Session:
         self.device_service = device_service(device.host, device.port)
         self._challenge: Challenge | None = None
         self._challenged_at = 0.0
+        self.transport.introduce = None if account.doorplate is None else self._look
 
     @property
     def where(self) -> str:
@@ -192,6 +193,9 @@ class Session:
 
     def recognise(self) -> None:
         """Look anew who answers. Raises DeviceError OTHER_DEVICE before anything secret is sent."""
+        self.transport.introduced(self._look)
+
+    def _look(self) -> None:
         if self.account.doorplate is not None:
             self.account.doorplate.look(self)
 
@@ -201,7 +205,6 @@ class Session:
         Raises DeviceError; the account rests after a refusal as after any other.
         """
         self._require_rested()
-        self._require_itself()
         answer = self._got(endpoint, None, cap_bytes)
         if answer.status != 401:
             return answer
@@ -287,7 +290,9 @@ class Session:
         headers = {} if authorization is None else {"Authorization": authorization}
         login = "none" if authorization is None else authorization.partition(" ")[0].lower()
         with telling("GET", endpoint, login) as told:
-            answer = self.transport.exchange("GET", endpoint, headers=headers, cap_bytes=cap_bytes)
+            answer = self.transport.exchange(
+                "GET", endpoint, headers=headers, cap_bytes=cap_bytes, private=True
+            )
             told.answered(answer.status, len(answer.body), "")
         return answer
 
@@ -376,6 +381,7 @@ class Session:
                     headers=http_headers,
                     cap_bytes=question.cap_bytes,
                     repeatable=question.repeatable,
+                    private=not question.anonymous,
                 )
             reply = self._opened(answer)
             told.answered(answer.status, len(answer.body), reply.said)
@@ -447,15 +453,10 @@ class Session:
         if left_s > 0:
             raise self.error(DeviceTrouble.AUTH_BACKOFF, sentences.account_rests(self.where, left_s))
 
-    def _require_itself(self, operation: str = "Get") -> None:
-        """Raises DeviceError OTHER_DEVICE; before a write the device is always looked at anew."""
-        doorplate = self.account.doorplate
-        if doorplate is None:
-            return
-        if operation.startswith(_WRITES_NOTHING):
-            doorplate.require(self)
-        else:
-            doorplate.look(self)
+    def _require_itself(self, operation: str) -> None:
+        """Before a write the device is looked at anew. Raises DeviceError OTHER_DEVICE."""
+        if not operation.startswith(_WRITES_NOTHING):
+            self.recognise()
 
     @contextlib.contextmanager
     def _doubting(self) -> Iterator[None]:

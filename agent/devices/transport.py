@@ -60,6 +60,8 @@ class Transport:
         self._kept: _Kept | None = None
         self._budget: Deadline | None = None
         self._closed = False
+        self.introduce: Callable[[], None] | None = None
+        """Asks, without credentials, who is there; raises DeviceError when it is not the device meant."""
 
     @contextlib.contextmanager
     def within(self, seconds: float) -> Iterator[None]:
@@ -80,8 +82,12 @@ class Transport:
         headers: Mapping[str, str] | None = None,
         cap_bytes: int | None = None,
         repeatable: bool = True,
+        private: bool = False,
     ) -> Answer:
         """One request, one answer. Raises DeviceError.
+
+        A ``private`` one goes only over a connection on which, or right before which, ``introduce`` was
+        content: an address may be another device's since the last one was made.
 
         ``repeatable`` allows a kept connection, and one repetition when the device had silently
         dropped it; without it a new connection is made, so that the request is sent at most once.
@@ -94,13 +100,18 @@ class Transport:
         )
         request = _request(method, endpoint, body, headers or {})
         cap = self._limits.answer_bytes if cap_bytes is None else cap_bytes
-        kept = self._take_kept(endpoint) if repeatable else None
-        if kept is not None:
+        for fresh_look in (False, True):
+            if private and (fresh_look or not self._is_introduced):
+                self.introduced(self.introduce)
+            kept = self._take_kept(endpoint) if repeatable else None
+            if kept is None:
+                break
             try:
                 return self._talk(kept, endpoint, request, method=method, cap=cap, deadline=deadline)
             except _Dropped:
-                pass
+                continue
         fresh = self._connect(endpoint, deadline)
+        fresh.introduced = private
         try:
             return self._talk(fresh, endpoint, request, method=method, cap=cap, deadline=deadline)
         except _Dropped as error:
@@ -136,6 +147,17 @@ class Transport:
             return self._talk(sock, endpoint, b"", method="POST", cap=cap, deadline=deadline)
         except _Dropped as error:
             raise self._error(DeviceTrouble.BAD_ANSWER, sentences.hung_up(endpoint.netloc)) from error
+
+    def introduced(self, introduce: Callable[[], None] | None) -> None:
+        """Find out who is there; what is private may go over the connection that this leaves."""
+        if introduce is not None:
+            introduce()
+        if self._kept is not None:
+            self._kept.sock.introduced = True
+
+    @property
+    def _is_introduced(self) -> bool:
+        return self._kept is not None and self._kept.sock.introduced
 
     def close(self) -> None:
         """Drop the kept connection and keep none any more; idempotent, from any thread."""
@@ -238,6 +260,7 @@ class DeadlineSocket(socket.socket):
     deadline: Deadline
     received: int
     most_bytes: int
+    introduced: bool = False
 
     def begin(self, deadline: Deadline, *, most_bytes: int) -> None:
         """Start an exchange: its deadline, 0 bytes received, and how many may be, heads and all."""

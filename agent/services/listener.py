@@ -139,6 +139,11 @@ class Listener:
                 self._write([made])
         return 0.0
 
+    def rebind(self, device: Device, subscription: EventSubscription) -> None:
+        """The device has another address or log-in: listen there. What goes on goes on."""
+        before, self._subscription, self.device = self._subscription, subscription, device
+        before.close()
+
     def close(self) -> None:
         self._subscription.close()
 

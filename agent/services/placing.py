@@ -3,10 +3,10 @@
     own address answers as the device ─────────────> stays
     own address dead, or another answers ─┬─ seen at one other address ──> moves (two that cross: swapped)
                                           ├─ seen at several ────────────> collision, nobody moves
-                                          └─ seen nowhere ───────────────> stays lost, its address may hold a stranger
+                                          └─ seen nowhere ───────────────> stays lost, maybe a stranger there
 
-Law: nobody moves on a doubt. An address that was not looked at is asked first; marks that fit two rows, and an
-address that changes hands to and fro, move nobody.
+Law: nobody moves on a doubt. An address that was not looked at is asked first; marks that fit two rows, and
+an address that changes hands to and fro, move nobody.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ import heapq
 import logging
 import threading
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from agent.config import WatchSection
@@ -57,6 +58,8 @@ class Prober:
         self._clock = clock
         self._watch = watch
         self.watcher = watcher
+        self.heard: Callable[[str, Evidence], bool] = lambda _device, _evidence: False
+        """Told every climb's outcome; True when the verdict should wait for a look at who answers there."""
         self._interval_s = watch.ladder_interval_s
         self._lock = threading.Lock()
         self._patients: dict[str, _Patient] = {}
@@ -75,6 +78,19 @@ class Prober:
             self._patients[device.id] = _Patient(device, adapter, tracker, now_s)
             heapq.heappush(self._queue, (now_s, device.id))
             self._wake.notify()
+
+    def rebind(self, device: Device, adapter: DeviceAdapter) -> None:
+        """The device has another address or log-in: climb there from now on. Its standing stays."""
+        with self._lock:
+            patient = self._patients[device.id]
+            old, patient.adapter, patient.device = patient.adapter, adapter, device
+            busy = patient.busy
+            if busy:
+                patient.nudged = True  # the climb that is under way counts for nothing and closes ``old``
+            else:
+                self._plan(patient, self._clock.monotonic())
+        if not busy:
+            old.close()
 
     def set_interval(self, seconds: float) -> None:
         """Change the pause between two climbs, from the next climb on."""
@@ -134,12 +150,19 @@ class Prober:
         patient = self._take()
         if patient is None:
             return 0.0
+        adapter = patient.adapter
         try:
             with CLIMB_SECONDS.time():
-                evidence = patient.adapter.climb()
+                evidence = adapter.climb()
             CLIMBS.labels(reason=evidence.reason).inc()
-            self._weigh(patient, evidence)
+            if patient.adapter is adapter:
+                if self.heard(patient.device.id, evidence):
+                    patient.nudged = True
+                else:
+                    self._weigh(patient, evidence)
         finally:
+            if patient.adapter is not adapter:
+                adapter.close()
             self._give_back(patient)
         return 0.0
 
