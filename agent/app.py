@@ -291,6 +291,7 @@ class BoxApp:
         log.info("device=%s found at %s:%d %s", device.id, found.host, port, found.hardware)
         self.store.remember_device(device.id, json.dumps(document))
         self.register.seed(device.id, moving_words.marks_of(found))
+        self.register.remember_found(device.id)
         self.store.append(BoxEvent(what="device_found", detail=_found_line(found)), at=self._clock.now())
         self._enlist(device)
 
@@ -441,6 +442,7 @@ def remembered(ledger: Ledger, register: DeviceRegister, search: SearchSection) 
         except (ValueError, KeyError, TypeError) as error:
             log.warning("device=%s what was remembered cannot be read: %s", name, error)
             continue
+        register.remember_found(name)
         devices.append(found_device(name, host=host, port=port, search=search))
     return devices
 

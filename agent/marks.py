@@ -20,6 +20,8 @@ from enum import StrEnum
 
 from agent.model import Identity
 
+MOST_REFERENCES = 4
+"""One told, one announced, and those before a firmware update."""
 MOST_MACS = 8
 """Interfaces of one device that are remembered; a switch-like recorder has four."""
 LONGEST = 128
@@ -58,8 +60,8 @@ class Sign(StrEnum):
 class Marks:
     """What a device can be told by; "" and empty where it is not known. ``made`` cleans them."""
 
-    reference: str = ""
-    """Endpoint reference, lower case, without ``urn:uuid:``."""
+    references: frozenset[str] = field(default_factory=frozenset)
+    """Endpoint references, lower case, without ``urn:uuid:``. Some devices announce one and tell another."""
     vendor: str = ""
     serial: str = ""
     macs: frozenset[str] = field(default_factory=frozenset)
@@ -68,11 +70,11 @@ class Marks:
     @property
     def is_empty(self) -> bool:
         """Nothing here tells a device from another."""
-        return not (self.reference or self.serial or self.macs)
+        return not (self.references or self.serial or self.macs)
 
     def __str__(self) -> str:
-        told = [self.reference, " ".join(filter(None, (self.vendor, self.serial))) if self.serial else ""]
-        return ", ".join(filter(None, [*told, *sorted(self.macs)])) or "-"
+        serial = [" ".join(filter(None, (self.vendor, self.serial)))] if self.serial else []
+        return ", ".join([*sorted(self.references), *serial, *sorted(self.macs)]) or "-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +97,20 @@ class Common:
 NOTHING_COMMON = Common()
 
 
-def made(*, reference: str = "", vendor: str = "", serial: str = "", macs: Iterable[str] = ()) -> Marks:
+def made(
+    *,
+    reference: str = "",
+    references: Iterable[str] = (),
+    vendor: str = "",
+    serial: str = "",
+    macs: Iterable[str] = (),
+) -> Marks:
     """Marks as devices tell them, cleaned: what is known to mean nothing is left out."""
+    named = sorted({clean for one in (reference, *references) if (clean := _clean_reference(one))})
     usable = sorted({clean for mac in macs if (clean := _clean_mac(mac))})[:MOST_MACS]
     said = _clean_serial(serial)
-    return Marks(
-        _clean_reference(reference), vendor.strip().lower()[:LONGEST] if said else "", said, frozenset(usable)
-    )
+    maker = vendor.strip().lower()[:LONGEST] if said else ""
+    return Marks(frozenset(named[:MOST_REFERENCES]), maker, said, frozenset(usable))
 
 
 def of_identity(identity: Identity) -> Marks:
@@ -123,15 +132,23 @@ def compare(known: Marks, met: Marks, *, common: Common = NOTHING_COMMON) -> Opi
 
 def merged(known: Marks, met: Marks) -> Marks:
     """What is known after a device was met that ``compare`` calls the same: the newer word counts."""
-    macs = met.macs | frozenset(sorted(known.macs - met.macs)[: MOST_MACS - len(met.macs)])
     vendor, serial = (met.vendor, met.serial) if met.serial else (known.vendor, known.serial)
-    return Marks(met.reference or known.reference, vendor, serial, macs)
+    return Marks(
+        _joined(known.references, met.references, MOST_REFERENCES),
+        vendor,
+        serial,
+        _joined(known.macs, met.macs, MOST_MACS),
+    )
+
+
+def _joined(known: frozenset[str], met: frozenset[str], most: int) -> frozenset[str]:
+    return met | frozenset(sorted(known - met)[: max(0, most - len(met))])
 
 
 def common_of(ledger: Iterable[Marks]) -> Common:
     """Which marks more than one row bears."""
     rows = list(ledger)
-    references = Counter(row.reference for row in rows if row.reference)
+    references = Counter(one for row in rows for one in row.references)
     serials = Counter((row.vendor, row.serial) for row in rows if row.serial)
     macs = Counter(mac for row in rows for mac in row.macs)
     return Common(
@@ -151,16 +168,17 @@ def recognised(met: Marks, ledger: Mapping[str, Marks]) -> tuple[str, ...]:
 
 def written(marks: Marks) -> str:
     """Marks as a document of the notebook."""
-    told = {"reference": marks.reference, "vendor": marks.vendor, "serial": marks.serial}
-    return json.dumps({**told, "macs": sorted(marks.macs)})
+    told = {"vendor": marks.vendor, "serial": marks.serial}
+    return json.dumps({"references": sorted(marks.references), **told, "macs": sorted(marks.macs)})
 
 
 def read(document: str) -> Marks | None:
     """The marks of a document; None for one that is damaged."""
     try:
         told = json.loads(document)
-        words = {name: str(told.get(name, "")) for name in ("reference", "vendor", "serial")}
-        return made(**words, macs=[str(mac) for mac in told.get("macs", ())])
+        references, macs = ([str(each) for each in told.get(name, ())] for name in ("references", "macs"))
+        vendor, serial = str(told.get("vendor", "")), str(told.get("serial", ""))
+        return made(references=references, vendor=vendor, serial=serial, macs=macs)
     except (ValueError, AttributeError, TypeError):
         return None
 
@@ -199,11 +217,7 @@ TABLE: Mapping[tuple[Sign, Sign, Sign], Match] = {
 
 
 def _reference(known: Marks, met: Marks, common: Common) -> Sign:
-    if not known.reference or not met.reference:
-        return _A
-    if known.reference != met.reference:
-        return _D
-    return _A if known.reference in common.references else _E
+    return _of_sets(known.references, met.references, common.references)
 
 
 def _serial(known: Marks, met: Marks, common: Common) -> Sign:
@@ -216,12 +230,16 @@ def _serial(known: Marks, met: Marks, common: Common) -> Sign:
 
 
 def _mac(known: Marks, met: Marks, common: Common) -> Sign:
-    if not known.macs or not met.macs:
+    return _of_sets(known.macs, met.macs, common.macs)
+
+
+def _of_sets(known: frozenset[str], met: frozenset[str], common: frozenset[str]) -> Sign:
+    if not known or not met:
         return _A
-    shared = known.macs & met.macs
+    shared = known & met
     if not shared:
         return _D
-    return _E if shared - common.macs else _A
+    return _E if shared - common else _A
 
 
 def _clean_reference(reference: str) -> str:

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from agent.cli import looking, search, settings, upkeep
+from agent.cli import looking, passwords, search, settings, upkeep
 from agent.cli.desk import Desk, opened
 from agent.errors import DeviceError
 from protocol.words import DeviceClass
@@ -65,6 +65,16 @@ def _upkeep(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         ("retry", upkeep.retry, "try a refused password once more / 重试口令"),
     ):
         _command(kinds, name, carry, words).add_argument("device", help=_DEVICE)
+    secret = _command(kinds, "password", passwords.password, "change its password / 修改设备口令")
+    secret.add_argument("device", help=_DEVICE)
+    how = secret.add_mutually_exclusive_group()
+    how.add_argument(
+        "--new-file", type=Path, metavar="FILE", help="the new one; else asked twice / 新口令文件"
+    )
+    how.add_argument("--generate", action="store_true", help="a random one, sealed / 随机生成并密封保存")
+    secret.add_argument("--keep-in", type=Path, metavar="FILE", help="also into a file, mode 600 / 另存")
+    accept = _dangerous(kinds, "accept", passwords.accept, "it was replaced: take it as this / 设备已更换")
+    accept.add_argument("device", help=_DEVICE)
     presets = _command(kinds, "presets", upkeep.presets, "presets of a dome / 预置位")
     presets.add_argument("device", help=_DEVICE)
     presets.add_argument("--go", metavar="TOKEN", help="turn to this one / 转到")

@@ -12,6 +12,7 @@ compared again, with everything it tells then.
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 from agent import marks
@@ -52,6 +53,7 @@ class Doorplate:
         self._lock = threading.Lock()
         self._tells = True
         self._announces = True
+        self._last_shown: Marks | None = None
         self._silent_looks: int | None = None
         """Looks in a row without a reference since there was one; None before there ever was."""
 
@@ -61,21 +63,18 @@ class Doorplate:
             return
         self._judge(session, self._shown(session))
 
-    def told(self, session: Session, identity: Identity, *, whole: bool) -> None:
-        """Compare what a device tells that let the box in; with ``whole`` identities, learn it.
-
-        Raises DeviceError OTHER_DEVICE.
-        """
-        met = marks.of_identity(identity)
+    def told(self, session: Session, identity: Identity) -> None:
+        """Compare what a device tells that let the box in, and learn it. Raises DeviceError OTHER_DEVICE."""
+        shown = self._last_shown or self._shown(session)
+        met = marks.merged(replace(shown, macs=frozenset()), marks.of_identity(identity))
         self._judge(session, met)
-        if whole:
-            near = mac_at(self._device.host, self._neighbours)
-            self._register.learn(self._device.id, met, near=marks.made(macs=filter(None, [near])))
+        self._register.learn(self._device.id, met, near=replace(shown, references=frozenset()))
 
     def doubt(self) -> None:
         """A connection failed: look anew, by every way there is, before the next question."""
         with self._lock:
             self._tells = self._announces = True
+            self._last_shown = None
 
     def _judge(self, session: Session, met: Marks) -> None:
         opinion = self._register.judge(self._device.id, met)
@@ -87,15 +86,20 @@ class Doorplate:
 
     def _shown(self, session: Session) -> Marks:
         """Marks that cost no log-in. A way that told nothing is not gone again until there is a doubt."""
-        reference = session.reference() if self._tells else ""
-        self._tells = bool(reference)
-        if not reference and self._announces:
-            reference = reference_at(self._device.host, wait_s=PROBE_S)
-            self._announces = bool(reference)
-        mac = mac_at(self._device.host, self._neighbours)
-        shown = marks.made(reference=reference, macs=filter(None, [mac]))
-        self._require_shown(session, bool(shown.reference))
+        told = session.reference() if self._tells else ""
+        self._tells = bool(told)
+        macs = list(filter(None, [mac_at(self._device.host, self._neighbours)]))
+        shown = marks.made(reference=told, macs=macs)
+        if self._announces and (not shown.references or self._is_other(shown)):
+            announced = reference_at(self._device.host, wait_s=PROBE_S)
+            self._announces = bool(announced)
+            shown = marks.made(references=[told, announced], macs=macs)
+        self._require_shown(session, bool(shown.references))
+        self._last_shown = shown
         return shown
+
+    def _is_other(self, met: Marks) -> bool:
+        return self._register.judge(self._device.id, met).match is Match.OTHER
 
     def _require_shown(self, session: Session, shows: bool) -> None:
         """Raises DeviceError for a device that used to show its reference and does not: it may be another one

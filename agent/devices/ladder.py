@@ -53,7 +53,6 @@ class Ladder:
                 onvif = True
                 session.recognise()
                 basics = read_device_information(session)
-                self._require_itself(basics)
         except DeviceError as error:
             self.known = None
             return self._stopped(error, onvif=onvif)
@@ -68,14 +67,13 @@ class Ladder:
             session.clock()
             session.recognise()
             basics = read_device_information(session)
-            self._require_itself(basics)
             try:
                 whereabouts = read_whereabouts(session)
                 identity = read_rest(session, basics, whereabouts)
             except DeviceError as error:
                 who = " ".join(filter(None, (basics.vendor, basics.model, basics.firmware)))
                 raise session.error(error.kind, f"{who}: {error.detail}") from error
-            self._require_itself(identity, whole=True)
+            self._require_itself(identity)
             self.known = Known(identity, whereabouts)
         return self.known
 
@@ -86,7 +84,7 @@ class Ladder:
             with session.transport.within(session.limits.total_s):
                 whereabouts = read_whereabouts(session)
                 identity = read_rest(session, basics, whereabouts)
-                self._require_itself(identity, whole=True)
+                self._require_itself(identity)
         except DeviceError as error:
             if error.kind in _OF_THE_LOG_IN:
                 return self._stopped(error, onvif=True)
@@ -115,11 +113,11 @@ class Ladder:
             rung, kind.reason, detail, None if kind is DeviceTrouble.OTHER_DEVICE else clock_error_s
         )
 
-    def _require_itself(self, told: Identity, *, whole: bool = False) -> None:
+    def _require_itself(self, told: Identity) -> None:
         """Raises DeviceError OTHER_DEVICE for one that let the box in and is not the device meant."""
         doorplate = self._session.account.doorplate
         if doorplate is not None:
-            doorplate.told(self._session, told, whole=whole)
+            doorplate.told(self._session, told)
 
     def _video_port_open(self, error: DeviceError) -> bool:
         """Whether the host lives and only its ONVIF port is closed."""

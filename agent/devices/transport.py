@@ -101,7 +101,7 @@ class Transport:
         request = _request(method, endpoint, body, headers or {})
         cap = self._limits.answer_bytes if cap_bytes is None else cap_bytes
         for fresh_look in (False, True):
-            if private and (fresh_look or not self._is_introduced):
+            if private and (fresh_look or not repeatable or not self._is_introduced(endpoint)):
                 self.introduced(self.introduce)
             kept = self._take_kept(endpoint) if repeatable else None
             if kept is None:
@@ -155,9 +155,11 @@ class Transport:
         if self._kept is not None:
             self._kept.sock.introduced = True
 
-    @property
-    def _is_introduced(self) -> bool:
-        return self._kept is not None and self._kept.sock.introduced
+    def _is_introduced(self, endpoint: Endpoint) -> bool:
+        return self._kept is not None and self._kept.sock.introduced and self._fits(self._kept, endpoint)
+
+    def _fits(self, kept: _Kept, endpoint: Endpoint) -> bool:
+        return kept.netloc == endpoint.netloc and self._monotonic() - kept.since < _REUSED_WITHIN_S
 
     def close(self) -> None:
         """Drop the kept connection and keep none any more; idempotent, from any thread."""
@@ -173,8 +175,7 @@ class Transport:
         kept, self._kept = self._kept, None
         if kept is None:
             return None
-        fits = kept.netloc == endpoint.netloc and self._monotonic() - kept.since < _REUSED_WITHIN_S
-        if fits:
+        if self._fits(kept, endpoint):
             return kept.sock
         kept.sock.close()
         return None

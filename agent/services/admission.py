@@ -35,14 +35,14 @@ def admitted(
 ) -> Admission:
     """Decide. ``hosts`` are addresses of the ledger: who answers there has a row or is a stranger in its
     place. ``room`` is how many rows may still be made."""
-    references = {known.reference for known in ledger.values() if known.reference}
+    references = {one for known in ledger.values() for one in known.references}
     macs = {mac for known in ledger.values() for mac in known.macs}
     taken: dict[str, Found] = {}
     dropped: Counter[str] = Counter()
     of_host: Counter[str] = Counter()
     for found in announced:
         met = marks_of(found)
-        if found.host in hosts or met.reference in references or (not met.reference and met.macs & macs):
+        if found.host in hosts or met.references & references or (not met.references and met.macs & macs):
             continue
         name = name_of(met)
         if not name or of_host[found.host] >= MOST_OF_A_HOST or len(taken) >= room:
@@ -55,8 +55,8 @@ def admitted(
 
 def name_of(met: Marks) -> str:
     """The ledger id of a device found: from its reference, else from its MAC; "" when it has neither."""
-    if met.reference:
-        return _name(f"urn:uuid:{met.reference}")
+    if met.references:
+        return _name(f"urn:uuid:{min(met.references)}")
     return _name("mac:" + min(met.macs)) if met.macs else ""
 
 

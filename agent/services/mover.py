@@ -157,6 +157,8 @@ class Mover:
 
     def step(self) -> float:
         """Look for devices that are not where they should be; returns the pause to the next look."""
+        for mark, devices in self._register.shared().items():
+            self._tell("device_collided", mark, moving_words.shared(mark, devices))
         with self._lock:
             fresh = [watch for watch in self._watched.values() if _unlooked(watch)]
         if fresh:
@@ -261,9 +263,9 @@ class Mover:
             what = "device_swapped" if swapped else "device_moved"
             DEVICE_MOVES.labels(what=what).inc()
             log.warning("device=%s %s from %s:%d to %s:%d", move.device, what, *move.was, *move.to)
-            self._log.append(BoxEvent(what=what, detail=moving_words.moved(move)), at=self._clock.now())
             self._rebind(move.device, *move.to)
             self._seen(watch, at=move.to)
+            self._log.append(BoxEvent(what=what, detail=moving_words.moved(move)), at=self._clock.now())
 
     def _crossed(self, move: Move) -> bool:
         """Whether the device whose address this one takes went to this one's before."""

@@ -44,6 +44,15 @@ def collided(one: Collision) -> str:
     )[:200]
 
 
+def shared(mark: str, devices: Iterable[str]) -> str:
+    """Several rows bear one mark."""
+    names = ", ".join(list(devices)[:6])
+    return (
+        f"{names} 的标识 {mark} 相同：克隆镜像，或同一台设备登记了两次"
+        f" / {names} bear the same mark: a cloned image, or one device listed twice"
+    )[:200]
+
+
 def contested(device: str, where: Address) -> str:
     """Two devices claim one address."""
     return (

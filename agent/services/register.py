@@ -10,7 +10,8 @@ import contextlib
 import json
 import logging
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from agent import marks
@@ -22,6 +23,10 @@ log = logging.getLogger(__name__)
 
 MARKS_TOPIC = "marks"
 PLACE_TOPIC = "whereabouts"
+FOUND_TOPIC = "found"
+ACCEPT_TOPIC = "accept"
+ACCEPT_S = 86_400.0
+"""How long an operator's word holds that a device was replaced."""
 SEEN_EVERY_S = 3600.0
 """How often the time of a device that stays where it is is written down: the disk lasts years."""
 
@@ -40,8 +45,9 @@ class Place:
 class DeviceRegister:
     """Implements Register over a Notebook. Thread-safe."""
 
-    def __init__(self, notebook: Notebook) -> None:
+    def __init__(self, notebook: Notebook, *, unix: Callable[[], float] = time.time) -> None:
         self._notebook = notebook
+        self._unix = unix
         self._lock = threading.Lock()
         read = {name: marks.read(document) for name, document in notebook.notes(MARKS_TOPIC).items()}
         self._marks = {name: known for name, known in read.items() if known is not None}
@@ -65,7 +71,36 @@ class DeviceRegister:
             known = self._marks.get(device)
             if known is None or known.is_empty:
                 return Opinion(Match.UNSURE, "nothing is known of it")
+            opinion = marks.compare(known, met, common=self._common)
+            if opinion.match is not Match.OTHER or not self._read_anew(device):
+                return opinion
+            known = self._marks.get(device, Marks())
+            if known.is_empty:
+                return Opinion(Match.UNSURE, "whoever answers is accepted")
             return marks.compare(known, met, common=self._common)
+
+    def accept(self, device: str) -> None:
+        """The operator says: the device was replaced, whoever lets the box in at its address is it now.
+
+        Taken up by whichever process next meets another device there, within ``ACCEPT_S``.
+        """
+        self._notebook.note(device, ACCEPT_TOPIC, f"{self._unix() + ACCEPT_S:.0f}")
+
+    def _read_anew(self, device: str) -> bool:
+        """Before a device is called another one: what the operator accepted or another process learnt counts.
+        True when something is different from before."""
+        until = self._notebook.noted(device, ACCEPT_TOPIC)
+        if until is not None:
+            with contextlib.suppress(StoreFull):
+                self._notebook.strike(device, ACCEPT_TOPIC)
+                if until.isdigit() and 0 < int(until) - self._unix() <= ACCEPT_S + 1:
+                    self._notebook.strike(device, MARKS_TOPIC)
+                    log.warning("device=%s marks are forgotten: the operator accepts another device", device)
+        document = self._notebook.noted(device, MARKS_TOPIC)
+        fresh = (marks.read(document) if document is not None else None) or Marks()
+        before, self._marks[device] = self._marks.get(device), fresh
+        self._common = marks.common_of(self._rows().values())
+        return fresh != before
 
     def learn(self, device: str, met: Marks, *, near: Marks) -> None:
         with self._lock:
@@ -87,10 +122,27 @@ class DeviceRegister:
         if not self.knows(device):
             self.learn(device, met, near=Marks())
 
+    def remember_found(self, device: str) -> None:
+        """This row was made by discovery: the command line lists it beside the configured ones."""
+        if self._notebook.noted(device, FOUND_TOPIC) is None:
+            self._note(device, FOUND_TOPIC, "yes")
+
+    def found(self) -> tuple[str, ...]:
+        """The ids of rows that discovery made and whose place is known."""
+        return tuple(name for name in self._notebook.notes(FOUND_TOPIC) if name in self._places)
+
     def ledger(self) -> Mapping[str, Marks]:
         """The marks of all devices of the ledger."""
         with self._lock:
             return self._rows()
+
+    def shared(self) -> Mapping[str, tuple[str, ...]]:
+        """Marks that several rows bear, with the rows: clones, or one device listed twice."""
+        bearers: dict[str, list[str]] = {}
+        for name, known in self.ledger().items():
+            for mark in (*known.references, *known.macs):
+                bearers.setdefault(mark, []).append(name)
+        return {mark: tuple(names) for mark, names in bearers.items() if len(names) > 1}
 
     def marks_of(self, device: str) -> Marks:
         """Empty when nothing is known."""

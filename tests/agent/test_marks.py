@@ -126,7 +126,7 @@ def test_references_are_equal_however_they_are_written() -> None:
 def test_a_firmware_update_that_makes_a_new_reference_leaves_the_device_what_it_is() -> None:
     updated = made(reference=REF_B, vendor="Maker", serial="SN-0001", macs=[MAC_A])
     assert compare(A, updated).match is Match.SAME
-    assert merged(A, updated).reference == updated.reference
+    assert merged(A, updated).references == A.references | updated.references
 
 
 def test_a_cloned_reference_is_told_apart_by_serial() -> None:

@@ -134,8 +134,12 @@ def test_two_cameras_that_swap_addresses_keep_identity_history_events_and_passwo
             )
             settled(app, "gate", "yard")
             # one that was seen at its new address while its old one was still empty has moved
+            wait_until(
+                lambda: sum(told(app).count(what) for what in ("device_swapped", "device_moved")) == 2,
+                within_s=WITHIN_S,
+                what="both are told",
+            )
             assert "device_swapped" in told(app)
-            assert sum(told(app).count(what) for what in ("device_swapped", "device_moved")) == 2
             serials = {name: county.device(name).identity.serial for name in ("gate", "yard")}
             for name, serial in serials.items():
                 assert {one["serial"] for one in entries(app, "device.identity", name)} == {serial}
@@ -174,9 +178,9 @@ def test_a_camera_that_moved_is_followed_without_a_restart(tmp_path: Path) -> No
         with box(tmp_path, county, "gate") as app:
             settled(app, "gate")
             county.move(gate=new)
-            wait_until(lambda: place(app, "gate") == new, within_s=WITHIN_S, what="it is followed")
+            wait_until(lambda: "device_moved" in told(app), within_s=WITHIN_S, what="it is followed")
             settled(app, "gate")
-            assert told(app).count("device_moved") == 1
+            assert (place(app, "gate"), told(app).count("device_moved")) == (new, 1)
             assert wrong_tries(county, "gate") == 0
         with started(tmp_path, {"device": [_row(tmp_path, "gate", new)]}) as app:
             assert place(app, "gate") == new, "the ledger was corrected by hand"
