@@ -271,9 +271,12 @@ class BoxApp:
         """Devices nobody has listed are taken in; those of the ledger that are elsewhere are followed."""
         search = self._config.search
         announced = self.devices.discover(search.subnets)
+        hosts = frozenset(device.host for device in self._known.values())
+        heard = {found.host for found in announced}
+        announced = [*announced, *self.devices.knock(search.subnets, leave=hosts | heard)]
         inside = [found for found in announced if is_within(found.host, search.subnets)]
         self.mover.found(inside)
-        hosts = frozenset(device.host for device in self._known.values())
+        hosts |= {device.host for device in self._known.values()}
         admission = admitted(
             inside, self.register.ledger(), hosts=hosts, room=MOST_DEVICES - len(self._known)
         )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from agent.devices import discovery, sentences
 from agent.devices.account import Account
@@ -22,7 +22,7 @@ from agent.devices.notifications import Tally
 from agent.devices.rtsp import RtspAdapter
 from agent.devices.session import Session
 from agent.devices.settings import DeviceSettings
-from agent.devices.survey import Ports, Surveyed, survey
+from agent.devices.survey import Kind, Ports, Surveyed, survey
 from agent.devices.upkeep import Upkeep
 from agent.devices.upkeep.password import PasswordChange
 from agent.devices.wsdl import shared_services
@@ -133,6 +133,23 @@ class OnvifRoom:
     ) -> Sequence[Surveyed]:
         """Who answers at the addresses of the subnets, and as what. Raises ValueError for no IPv4 subnet."""
         return survey(subnets, self._services, limits=self._limits, gentle=gentle, ports=ports)
+
+    def knock(self, subnets: Iterable[str], *, leave: Collection[str]) -> Sequence[Found]:
+        """ONVIF devices that do not announce themselves, one address after the other; ``leave`` are known."""
+        surveyed = survey(subnets, self._services, limits=self._limits, gentle=True, leave=leave)
+        onvif = [one for one in surveyed if one.kind is Kind.ONVIF]
+        looked = [(one, self.look_at(one.host, one.port)) for one in onvif]
+        return [
+            Found(
+                min(met.references, default=""),
+                "",
+                one.host,
+                one.port,
+                mac_address=min(met.macs, default=None),
+            )
+            for one, met in looked
+            if met is not None
+        ]
 
     def counts(self) -> Mapping[tuple[str, str], int]:
         """What the cameras' events held that was not passed on: (kind, topic) to count. Bounded."""

@@ -14,7 +14,7 @@ import ipaddress
 import selectors
 import socket
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -97,14 +97,16 @@ def survey(
     limits: Limits,
     gentle: bool = False,
     ports: Ports | None = None,
+    leave: Collection[str] = (),
 ) -> Sequence[Surveyed]:
-    """Everybody who answers, by address. Raises ValueError for what is no IPv4 subnet.
+    """Everybody who answers, by address, but those to ``leave`` alone. Raises ValueError for no IPv4 subnet.
 
     At most 1,024 addresses; those that are silent cost 0.8 s for each 256 knocks, two knocks an address.
     """
     tried = ports or Ports()
     networks = [ipaddress.IPv4Network(subnet, strict=False) for subnet in subnets]
-    hosts = list(islice((str(host) for network in networks for host in network.hosts()), _MOST))
+    all_hosts = islice((str(host) for network in networks for host in network.hosts()), _MOST)
+    hosts = [host for host in all_hosts if host not in leave]
     window = _GENTLE_WINDOW if gentle else _WINDOW
     first = {*tried.http[:1], tried.rtsp}
     states = _knocked([(host, port) for port in first for host in hosts], window)

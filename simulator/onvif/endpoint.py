@@ -95,6 +95,8 @@ class Endpoint:
         if self._server is None or self._web is None:
             return
         self._server.close()
+        for _ in range(3):
+            await asyncio.sleep(0)  # who was accepted just now becomes a connection some turns later
         for connection in self._web.connections:
             if connection.transport is not None:
                 connection.transport.abort()

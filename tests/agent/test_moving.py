@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
+import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,8 +15,17 @@ import pytest
 
 from agent.app import BoxApp
 from agent.config import parse_config
+from agent.devices import OnvifRoom
+from agent.model import Secret
+from agent.outbox.notebook import SqliteNotebook
+from agent.outbox.vault import SealedVault
+from agent.ports import Credentials
+from agent.services.admission import MOST_OF_A_HOST
+from agent.services.logins import claim, disclaim
 from protocol.words import Reason, Rung
+from runtime.clock import SystemClock
 from tests.agent.devices.builders import QUICK
+from tests.agent.devices.test_discovery import _message_id, match, responder
 from tests.support.processes import free_port, wait_until
 from tests.support.virtual_county import RunningCounty, entry, free_ip, running
 
@@ -93,8 +104,8 @@ def told(app: BoxApp) -> list[str]:
 
 def is_in(app: BoxApp, name: str) -> bool:
     """Whether the last climb of a device let the box in."""
-    patient = app.prober._patients[name]
-    return patient.evidence is not None and patient.evidence.reason is Reason.OK
+    patient = app.prober._patients.get(name)
+    return patient is not None and patient.evidence is not None and patient.evidence.reason is Reason.OK
 
 
 def settled(app: BoxApp, *names: str) -> None:
@@ -258,3 +269,119 @@ def test_two_devices_that_take_turns_at_one_address_are_told_as_a_conflict(tmp_p
 
 def _last_itself(app: BoxApp) -> bool:
     return app.mover._watched["gate"].hands[-1][1]
+
+
+def test_a_password_changed_by_hand_is_used_by_the_running_box_without_locking_anybody(
+    tmp_path: Path,
+) -> None:
+    with running(camera("gate", personality="dahua-like")) as county, box(tmp_path, county, "gate") as app:
+        settled(app, "gate")
+        by_hand = SqliteNotebook(tmp_path / "data" / "notebook.db")
+        with contextlib.closing(by_hand):
+            vault = SealedVault(by_hand, tmp_path / "data" / "vault.key")
+            claim(by_hand, "gate", SystemClock())
+            change = OnvifRoom(limits=QUICK).password_change(vault)
+            change.change(app._known["gate"], Secret("New-pass-word-2"))
+            disclaim(by_hand, "gate")
+        wait_until(
+            lambda: app._known["gate"].password == Secret("New-pass-word-2"),
+            within_s=WITHIN_S,
+            what="the box uses it",
+        )
+        seen = county.device("gate").counters["op_GetDeviceInformation"]
+        wait_until(
+            lambda: (
+                is_in(app, "gate") and county.device("gate").counters["op_GetDeviceInformation"] > seen + 1
+            ),
+            within_s=WITHIN_S,
+            what="it is let in again",
+        )
+        assert wrong_tries(county, "gate") <= 2
+        assert not county.device("gate").users.locked()
+
+
+@pytest.mark.parametrize("reached", [True, False])
+def test_a_password_change_that_a_power_cut_interrupted_is_settled_at_the_next_start(
+    tmp_path: Path, reached: bool
+) -> None:
+    """Before the first climb: one try with the new one, and with the old one only when that was refused."""
+    with running(camera("gate", personality="dahua-like")) as county:
+        with box(tmp_path, county, "gate") as app:
+            settled(app, "gate")
+        with contextlib.closing(SqliteNotebook(tmp_path / "data" / "notebook.db")) as book:
+            vault = SealedVault(book, tmp_path / "data" / "vault.key")
+            vault.keep("gate", Credentials("admin", Secret("pass-gate"), pending=Secret("Half-way-3")))
+        if reached:
+            county.call(lambda: county.device("gate").users.change("admin", "Half-way-3", "Administrator"))
+        with box(tmp_path, county, "gate") as app:
+            settled(app, "gate")
+            expected = "Half-way-3" if reached else "pass-gate"
+            held = app.vault.find("gate")
+            assert held == Credentials("admin", Secret(expected))
+            assert app._known["gate"].password == Secret(expected)
+            assert wrong_tries(county, "gate") == (0 if reached else 1)
+
+
+def test_a_row_of_an_older_version_is_adopted_and_a_damaged_one_passed_over(tmp_path: Path) -> None:
+    with running(camera("gate")) as county:
+        gate = county.device("gate")
+        reference = f"urn:uuid:{gate.identity.uuid}"
+        search = {
+            "subnets": [f"{gate.ip}/32"],
+            "username": "admin",
+            "password_file": str(tmp_path / "gate.password"),
+            "interval_s": 0.5,
+        }
+        (tmp_path / "gate.password").write_text("pass-gate")
+        with box(tmp_path, county):
+            pass
+        with contextlib.closing(sqlite3.connect(tmp_path / "data" / "box.db")) as db, db:
+            document = json.dumps({"reference": reference, "host": free_ip(), "port": PORT})
+            db.execute("INSERT INTO device VALUES (?, ?)", ("cam-0123456789ab", document))
+            db.execute("INSERT INTO device VALUES (?, ?)", ("cam-damaged", '{"reference": 3'))
+            db.execute("INSERT INTO device VALUES (?, ?)", ("cam-elsewhere", '{"host": "x", "port": 1}'))
+        with started(tmp_path, {"search": search}) as app:
+            wait_until(lambda: "device_moved" in told(app), within_s=WITHIN_S, what="it is followed")
+            settled(app, "cam-0123456789ab")
+            assert list(app._known) == ["cam-0123456789ab"]
+            assert "device_found" not in told(app)
+
+
+def test_a_host_that_announces_hundreds_gets_a_few_rows_and_is_told(tmp_path: Path) -> None:
+    host = free_ip()
+    answers = [
+        match(relates="{relates}", reference=f"urn:uuid:{number:08d}-aaaa-bbbb-cccc-000000000000", xaddrs="")
+        for number in range(300)
+    ]
+    search = {"subnets": [f"{host}/32"], "interval_s": 0.5}
+    (tmp_path / "key").write_text(base64.b64encode(b"k" * 32).decode())
+
+    def hostile(probe: bytes) -> list[bytes]:
+        return [answer.replace(b"{relates}", _message_id(probe).encode()) for answer in answers]
+
+    with responder(host, hostile), started(tmp_path, {"search": search}) as app:
+        wait_until(lambda: "devices_dropped" in told(app), within_s=WITHIN_S, what="it is told")
+        assert told(app).count("device_found") == MOST_OF_A_HOST
+        wait_until(lambda: app.store.last > 0, within_s=1, what="the log lives")
+        assert told(app).count("devices_dropped") == 1
+
+
+def test_a_camera_that_never_announces_itself_is_found_by_knocking(tmp_path: Path) -> None:
+    """Discovery is switched off on it; its ONVIF port is a usual one."""
+    with running(entry("quiet", http_port=8000)) as county:
+        quiet = county.device("quiet")
+        county.call(county.station("quiet").announcer.close)  # type: ignore[union-attr]
+        (tmp_path / "key").write_text(base64.b64encode(b"k" * 32).decode())
+        (tmp_path / "password").write_text("pass-word-1")
+        search = {
+            "subnets": [f"{quiet.ip}/32"],
+            "username": "admin",
+            "password_file": str(tmp_path / "password"),
+            "interval_s": 0.5,
+        }
+        with started(tmp_path, {"search": search}) as app:
+            wait_until(lambda: "device_found" in told(app), within_s=WITHIN_S, what="it is found")
+            (name,) = app.store.remembered_devices()
+            settled(app, name)
+            assert place(app, name) == quiet.ip
+        assert county.device("quiet").counters["auth_wrong_password"] == 0
