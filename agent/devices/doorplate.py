@@ -25,7 +25,8 @@ from agent.marks import Marks, Match
 from agent.model import Device, Identity
 from agent.ports import Register
 
-SILENT_LOOKS = 2
+SILENT_LOOKS = 1
+"""One failing climb is no news; after it a device whose discovery was switched off is believed."""
 PROBE_S = 0.3
 """How long an announcement is waited for; on a LAN it comes within 20 ms."""
 

@@ -43,6 +43,7 @@ NOTE_TOPIC = "pull_point"
 _MESSAGES = 100
 _SAME_WITHIN_S = 2.0
 """The same thing told under two topics (MotionAlarm and CellMotionDetector/Motion) comes within one pull."""
+_NOT_HERE = (DeviceTrouble.UNREACHABLE, DeviceTrouble.HUNG, DeviceTrouble.OTHER_DEVICE)
 _FAILURES_FORGIVEN = 2
 """So many pulls in a row may fail on the way before the pull point is given back and made anew."""
 
@@ -287,7 +288,7 @@ class PullPoint:
                 session.ask(question)
             except DeviceError as error:
                 self._tally.add("not_given_back", error.kind.value)
-                if error.kind in (DeviceTrouble.UNREACHABLE, DeviceTrouble.HUNG):
+                if error.kind in _NOT_HERE:
                     return  # still noted: it is given back when the device is there again
         if self._notebook is not None:
             with contextlib.suppress(StoreFull):

@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 MAX_ACTIVE_S = 300.0
 SOURCES_LIMIT = 64
 """Topics and sources of one camera that are told apart; more are a broken or hostile camera."""
+BETWEEN_S = 0.2
+"""Pause while one subscription is given back and the next is not there yet."""
 COUNT_PAUSE_S = 60.0
 """Counts of a checkpoint are written at most once a minute."""
 
@@ -123,9 +125,12 @@ class Listener:
         self._clock = clock
         self._pairing = CameraEventPairing(new_episode=new_episode)
         self._take_still = take_still
+        self._between = False
 
     def step(self) -> float:
         """Wait a few seconds for notifications and write what they mean."""
+        if self._between:
+            return BETWEEN_S
         try:
             events: Sequence[CameraEvent] = self._subscription.pull()
         finally:
@@ -141,8 +146,12 @@ class Listener:
 
     def rebind(self, device: Device, subscription: EventSubscription) -> None:
         """The device has another address or log-in: listen there. What goes on goes on."""
-        before, self._subscription, self.device = self._subscription, subscription, device
-        before.close()
+        self._between = True
+        try:
+            self._subscription.close()  # first: the slot it gives back must not be the new one's
+        finally:
+            self._subscription, self.device = subscription, device
+            self._between = False
 
     def close(self) -> None:
         self._subscription.close()

@@ -20,7 +20,7 @@ from agent.outbox.notebook import SqliteNotebook
 from agent.services.register import DeviceRegister
 from protocol.words import DeviceClass, Reason, Rung
 from tests.agent.devices.builders import QUICK, a_device
-from tests.support.virtual_county import RunningCounty, entry, running
+from tests.support.virtual_county import RunningCounty, entry, free_ip, running
 
 PASSWORD = "pass-word-1"
 
@@ -216,6 +216,24 @@ def test_a_steady_climb_costs_one_question_more(tmp_path: Path) -> None:
         }
         assert more["op_GetEndpointReference"] == 1
         assert sum(more.values()) <= 4
+
+
+def test_a_refusal_by_whoever_stood_at_the_old_address_does_not_rest_the_new_one(tmp_path: Path) -> None:
+    """Of one that shows nothing to strangers the refusal is all there is; it was not this device's."""
+    with site(tmp_path, "dahua-like") as there:
+        unknown = replace(there.row, id="unknown")
+        there.other_takes_over()
+        with contextlib.closing(there.room.open(unknown)) as adapter:
+            assert adapter.climb().reason is Reason.AUTH_FAILED
+            assert adapter.climb().reason is Reason.AUTH_BACKOFF
+        assert there.wrong_tries == 1
+        elsewhere = free_ip()
+        there.county.move(cam=elsewhere)
+        there.county.switch("cam", unplugged=False)
+        moved = replace(unknown, host=elsewhere)
+        there.room.rebound(moved)
+        with contextlib.closing(there.room.open(moved)) as adapter:
+            assert adapter.climb().reason is Reason.OK
 
 
 def _mac_in(table: Path, host: str) -> str | None:
