@@ -229,7 +229,7 @@ class Session:
         """
         self._require_allowed(operation)
         self._require_rested()
-        self._require_itself(operation)
+        self.recognise()
         answer = self._uploaded(
             operation, endpoint, file, size_bytes, authorization=self._known_way(endpoint)
         )
@@ -301,7 +301,6 @@ class Session:
         if question.anonymous:
             return self._sent(question, None)
         self._require_rested()
-        self._require_itself(question.operation)
         mode = self.account.mode
         if mode is None or (mode.has_digest and self._challenge is None):
             reply = self._sent(question, None)
@@ -452,11 +451,6 @@ class Session:
         left_s = self.account.rest_left_s()
         if left_s > 0:
             raise self.error(DeviceTrouble.AUTH_BACKOFF, sentences.account_rests(self.where, left_s))
-
-    def _require_itself(self, operation: str) -> None:
-        """Before a write the device is looked at anew. Raises DeviceError OTHER_DEVICE."""
-        if not operation.startswith(_WRITES_NOTHING):
-            self.recognise()
 
     @contextlib.contextmanager
     def _doubting(self) -> Iterator[None]:

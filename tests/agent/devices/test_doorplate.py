@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,7 +13,10 @@ import pytest
 
 from agent.devices import OnvifRoom
 from agent.devices import doorplate as doorplates
+from agent.devices.address import Endpoint
 from agent.devices.doorplate import SILENT_LOOKS
+from agent.devices.session import Session
+from agent.devices.wsdl import shared_services
 from agent.errors import DeviceError, DeviceTrouble
 from agent.marks import made
 from agent.model import Device
@@ -123,6 +127,19 @@ def test_nothing_is_written_to_another_device_even_with_the_same_password(
                 settings["time"].write({"zone": "CST-8"})
             assert caught.value.kind in (DeviceTrouble.OTHER_DEVICE, DeviceTrouble.READ_ONLY)
         assert there.asked() <= ANONYMOUS
+
+
+def test_no_file_is_uploaded_to_another_device(tmp_path: Path) -> None:
+    with site(tmp_path, "plain") as there:
+        session = Session(there.row, there.room._account(there.row), shared_services(), limits=QUICK)
+        with contextlib.closing(session):
+            there.other_takes_over()
+            door = Endpoint(there.row.host, there.row.port, "/onvif/upgrade")
+            with pytest.raises(DeviceError) as caught:
+                session.upload("StartFirmwareUpgrade", door, io.BytesIO(b"image"), size_bytes=5)
+        assert caught.value.kind is DeviceTrouble.OTHER_DEVICE
+        operations = {one["operation"] for one in there.county.device("other").last_requests}
+        assert operations <= ANONYMOUS
 
 
 def test_one_that_hides_its_reference_is_told_by_its_serial_after_the_log_in(tmp_path: Path) -> None:
