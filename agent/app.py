@@ -74,7 +74,7 @@ class BoxApp:
         self._lock = threading.RLock()
         self._stopping = False
         self._workers: list[Worker] = []
-        self._listeners: dict[str, tuple[Listener, Worker]] = {}
+        self._listeners: dict[str, tuple[Listener, Worker, Backoff]] = {}
         self._known: dict[str, Device] = {}
         key = read_mac_key(config.centre.mac_key_file)
         data_dir = config.box.data_dir
@@ -179,7 +179,7 @@ class BoxApp:
         for worker in workers:
             if worker.name not in ("send", "receive"):
                 worker.ask_to_stop()
-        closers = [threading.Thread(target=each.close, daemon=True) for each, _ in self._listeners.values()]
+        closers = [threading.Thread(target=each.close, daemon=True) for each, *_ in self._listeners.values()]
         for closer in closers:
             closer.start()
         self.watcher.close()
@@ -225,8 +225,9 @@ class BoxApp:
             new_episode=_new_episode,
             take_still=self.watcher.take_still,
         )
-        worker = self._work(f"listen-{device.id}", listener.step, Backoff(base_s=5, ceiling_s=60))
-        self._listeners[device.id] = listener, worker
+        backoff = Backoff(base_s=5, ceiling_s=60)
+        worker = self._work(f"listen-{device.id}", listener.step, backoff)
+        self._listeners[device.id] = listener, worker, backoff
 
     def rebind(self, device: Device) -> None:
         """A known device has another address or log-in: whatever speaks to it does so there from now on."""
@@ -244,8 +245,9 @@ class BoxApp:
             if not device.is_conference:
                 self.watcher.rebind(device, adapter)
             if device.id in self._listeners:
-                listener, worker = self._listeners[device.id]
+                listener, worker, backoff = self._listeners[device.id]
                 listener.rebind(device, self.devices.subscribe(device))
+                backoff.reset()
                 worker.wake()
 
     def _move(self, device: str, host: str, port: int) -> None:

@@ -78,15 +78,22 @@ class Account:
         self._monotonic = monotonic
         self._now = now
         self._rests_until: float | None = None
+        self._retired = False
         self._lock = threading.Lock()
 
     def rest_left_s(self) -> float:
         """Seconds for which the account must still be left alone; 0 when it may be used."""
+        if self._retired:
+            return self.rest_s
         with self._lock:
             left = 0.0 if self._rests_until is None else max(0.0, self._rests_until - self._monotonic())
         if left > 0 or self._memory is None:
             return left
         return self._memory.rest_left_s(self.username, self.password, rest_s=self.rest_s)
+
+    def retire(self) -> None:
+        """The device has another address or log-in: whoever still holds this one does not use it."""
+        self._retired = True
 
     def refused(self) -> None:
         """The device refused the credentials: the rest begins, and the mode is learnt anew afterwards."""

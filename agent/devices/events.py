@@ -43,7 +43,12 @@ NOTE_TOPIC = "pull_point"
 _MESSAGES = 100
 _SAME_WITHIN_S = 2.0
 """The same thing told under two topics (MotionAlarm and CellMotionDetector/Motion) comes within one pull."""
-_NOT_HERE = (DeviceTrouble.UNREACHABLE, DeviceTrouble.HUNG, DeviceTrouble.OTHER_DEVICE)
+_NOT_HERE = (
+    DeviceTrouble.UNREACHABLE,
+    DeviceTrouble.HUNG,
+    DeviceTrouble.OTHER_DEVICE,
+    DeviceTrouble.AUTH_BACKOFF,
+)
 _FAILURES_FORGIVEN = 2
 """So many pulls in a row may fail on the way before the pull point is given back and made anew."""
 

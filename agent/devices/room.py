@@ -109,7 +109,9 @@ class OnvifRoom:
     def rebound(self, device: Device) -> None:
         """The device has another address: a refusal by whoever answered at the old one is void."""
         with self._lock:
-            self._accounts.pop(device.id, None)
+            held = self._accounts.pop(device.id, None)
+            if held is not None:
+                held[1].retire()
         if self._notebook is not None:
             LoginMemory(self._notebook, device.id).lifted()
 
@@ -167,6 +169,8 @@ class OnvifRoom:
             held = self._accounts.get(device.id)
             if held is not None and _same_login(held[0], device):
                 return held[1]
+            if held is not None:
+                held[1].retire()
             memory = None if self._notebook is None else LoginMemory(self._notebook, device.id)
             account = Account(
                 device.username, device.password, rest_s=self._limits.refused_pause_s, memory=memory

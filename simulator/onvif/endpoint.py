@@ -94,9 +94,12 @@ class Endpoint:
         """Close the port and drop every connection at once."""
         if self._server is None or self._web is None:
             return
-        self._server.close()
+        loop = asyncio.get_running_loop()
+        for sock in self._server.sockets:
+            loop.remove_reader(sock.fileno())
         for _ in range(3):
-            await asyncio.sleep(0)  # who was accepted just now becomes a connection some turns later
+            await asyncio.sleep(0)  # a socket accepted this turn belongs to nobody until the next ones
+        self._server.close()
         for connection in self._web.connections:
             if connection.transport is not None:
                 connection.transport.abort()
