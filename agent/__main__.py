@@ -10,6 +10,7 @@ import threading
 from pathlib import Path
 
 from agent.cli import devices
+from agent.cli.desk import opened
 from agent.config import Config, load_config
 from agent.errors import AgentError, ConfigError
 from runtime.logs import configure_logs
@@ -88,16 +89,14 @@ def _check(config: Config, options: argparse.Namespace) -> int:
     print(f"box={config.box.id} devices={len(devices)} 配置可用 / configuration is usable")
     if not options.probe:
         return 0
-    from agent.devices.room import OnvifRoom
-
-    room = OnvifRoom()
     worst = 0
-    for device in devices:
-        adapter = room.open(device)
-        evidence = adapter.climb()
-        adapter.close()
-        worst = max(worst, 0 if evidence.reason == "ok" else 1)
-        print(f"{device.id}\t{evidence.rung}\t{evidence.reason}\t{evidence.detail}")
+    with opened(argparse.Namespace(json=False, config=options.config)) as desk:
+        for device in desk.devices:
+            adapter = desk.room.open(device)
+            evidence = adapter.climb()
+            adapter.close()
+            worst = max(worst, 0 if evidence.reason == "ok" else 1)
+            print(f"{device.id}\t{evidence.rung}\t{evidence.reason}\t{evidence.detail}")
     return worst
 
 

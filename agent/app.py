@@ -4,33 +4,42 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import ipaddress
 import json
 import logging
 import secrets
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
+from agent import marks
 from agent.config import Config, DeviceSection, SearchSection
 from agent.detect.picture import PictureConfig
 from agent.detect.scene_judge import DetectConfig, SceneJudge
+from agent.devices.limits import Limits
 from agent.devices.room import OnvifRoom
+from agent.devices.upkeep.password import Ending
 from agent.errors import AgentError, ConfigError
 from agent.model import Device, Secret, Zone
 from agent.outbox.courier import Courier
 from agent.outbox.notebook import SqliteNotebook
 from agent.outbox.stills import StillSpool
 from agent.outbox.store import Store
-from agent.ports import Found
+from agent.outbox.vault import SealedVault
+from agent.ports import Found, Ledger
+from agent.services import moving_words
+from agent.services.admission import MOST_DEVICES, admitted
 from agent.services.commander import Commander
 from agent.services.configurator import Configurator, Setting
 from agent.services.counting import Counting
 from agent.services.listener import Listener
+from agent.services.logins import Logins
+from agent.services.mover import Mover
 from agent.services.prober import Prober
 from agent.services.recordings import RecordingRounds
+from agent.services.register import DeviceRegister
 from agent.services.reporter import BoxFacts, Reporter
 from agent.services.tours import TourWatch
 from agent.services.turns import THREADS
@@ -58,7 +67,12 @@ class BoxApp:
     """One running box. ``start`` returns at once; ``stop`` ends everything within some seconds."""
 
     def __init__(
-        self, config: Config, *, clock: Clock | None = None, on_fatal: Callable[[str], None]
+        self,
+        config: Config,
+        *,
+        clock: Clock | None = None,
+        on_fatal: Callable[[str], None],
+        limits: Limits | None = None,
     ) -> None:
         self._config = config
         self._clock = clock or SystemClock()
@@ -66,8 +80,7 @@ class BoxApp:
         self._lock = threading.RLock()
         self._stopping = False
         self._workers: list[Worker] = []
-        self._listeners: list[Listener] = []
-        self._listening: dict[str, Worker] = {}
+        self._listeners: dict[str, tuple[Listener, Worker, Backoff]] = {}
         self._known: dict[str, Device] = {}
         key = read_mac_key(config.centre.mac_key_file)
         data_dir = config.box.data_dir
@@ -89,7 +102,21 @@ class BoxApp:
             ca_file=config.centre.ca_file,
         )
         self.notebook = SqliteNotebook(data_dir / "notebook.db")
-        self.devices = OnvifRoom(notebook=self.notebook)
+        self.register = DeviceRegister(self.notebook)
+        self.devices = OnvifRoom(limits=limits, notebook=self.notebook, register=self.register)
+        self.vault = SealedVault(self.notebook, data_dir / "vault.key")
+        self.logins = Logins(
+            self.vault, self.notebook, settle=self._settle, use=self.rebind, clock=self._clock
+        )
+        self.mover = Mover(
+            self.register,
+            look_at=lambda host, port: self.devices.look_at(host, port),
+            discover=lambda subnets: self.devices.discover(subnets),
+            rebind=self._move,
+            log_=self.store,
+            clock=self._clock,
+            subnets=config.search.subnets,
+        )
         self.video = PyavRoom(clock=self._clock)
         self.prober = Prober(log_=self.store, clock=self._clock, watch=config.watch)
         self.watcher = Watcher(
@@ -105,6 +132,7 @@ class BoxApp:
         )
         self.prober.watcher = self.watcher
         self.prober.on_back = self._listen_again
+        self.prober.heard = self.mover.heard
         self.recordings = RecordingRounds(
             lambda device, days, stop: self.devices.recordings(device, days=days, stop=stop),
             log_=self.store,
@@ -161,9 +189,12 @@ class BoxApp:
             self._work(f"probe-{number}", self.prober.step)
         self.link.start()
         for section in self._config.devices:
-            self.add_device(device_of(section))
-        for document in self.store.remembered_devices().values():
-            self.add_device(self._found_device(json.loads(document)))
+            self._enlist(device_of(section))
+        for device in remembered(self.store, self.register, self._config.search):
+            self._enlist(device)
+        self._work("logins", self.logins.step)
+        mover = self._work("move", self.mover.step)
+        self.mover.wake = mover.wake
         if self._config.search.subnets:
             self._work("search", self._search)
 
@@ -176,7 +207,7 @@ class BoxApp:
         for worker in workers:
             if worker.name not in ("send", "receive"):
                 worker.ask_to_stop()
-        closers = [threading.Thread(target=each.close, daemon=True) for each in self._listeners]
+        closers = [threading.Thread(target=each.close, daemon=True) for each, *_ in self._listeners.values()]
         for closer in closers:
             closer.start()
         self.recordings.close()
@@ -230,50 +261,88 @@ class BoxApp:
             notebook=self.notebook,
             hear=self.counting.hear,
         )
-        self._listeners.append(listener)
-        pauses = Backoff(base_s=LISTEN_BASE_S, ceiling_s=LISTEN_CEILING_S)
-        self._listening[device.id] = self._work(f"listen-{device.id}", listener.step, pauses)
+        backoff = Backoff(base_s=LISTEN_BASE_S, ceiling_s=LISTEN_CEILING_S)
+        worker = self._work(f"listen-{device.id}", listener.step, backoff)
+        self._listeners[device.id] = listener, worker, backoff
 
     def _listen_again(self, device: str) -> None:
         """The ladder says the device is back: its listener's pause ends now."""
-        worker = self._listening.get(device)
-        if worker is not None:
-            worker.wake()
+        held = self._listeners.get(device)
+        if held is not None:
+            held[1].wake()
+
+    def rebind(self, device: Device) -> None:
+        """A known device has another address or log-in: whatever speaks to it does so there from now on."""
+        with self._lock:
+            known = self._known.get(device.id)
+            if self._stopping or known is None:
+                return
+            self._known[device.id] = device
+            if (known.host, known.port) != (device.host, device.port):
+                self.devices.rebound(device)
+            self.mover.replace(device)
+            self.logins.replace(device)
+            adapter = self.devices.open(device)
+            self.prober.rebind(device, adapter)
+            self.recordings.rebind(device)
+            self.tours.rebind(device)
+            if not device.is_conference:
+                self.watcher.rebind(device, adapter)
+            if device.id in self._listeners:
+                listener, worker, backoff = self._listeners[device.id]
+                listener.rebind(device, self.devices.subscribe(device))
+                backoff.reset()
+                worker.wake()
+
+    def _move(self, device: str, host: str, port: int) -> None:
+        known = self._known.get(device)
+        if known is None:
+            return
+        found = self.store.remembered_devices().get(device)
+        if found is not None:
+            self.store.remember_device(device, json.dumps({**json.loads(found), "host": host, "port": port}))
+        self.rebind(replace(known, host=host, port=port))
+
+    def _enlist(self, device: Device) -> None:
+        """Take a row of the ledger under care, where it was last, with the log-in that counts."""
+        configured = device.host, device.port
+        device = where_it_is(device, self.register)
+        self.mover.add(device, configured=configured)
+        self.logins.entrust(device, self.add_device)
+
+    def _settle(self, device: Device) -> bool:
+        return self.devices.password_change(self.vault).recover(device) is not Ending.OPEN
 
     def _search(self) -> float:
+        """Devices nobody has listed are taken in; those of the ledger that are elsewhere are followed."""
         search = self._config.search
-        hosts = {device.host for device in self._known.values()}
-        for found in self.devices.discover(search.subnets):
-            if found.host not in hosts and is_within(found.host, search.subnets):
-                self._take_in(found)
+        announced = self.devices.discover(search.subnets)
+        hosts = frozenset(device.host for device in self._known.values())
+        heard = {found.host for found in announced}
+        announced = [*announced, *self.devices.knock(search.subnets, leave=hosts | heard)]
+        inside = [found for found in announced if is_within(found.host, search.subnets)]
+        self.mover.found(inside)
+        hosts |= {device.host for device in self._known.values()}
+        admission = admitted(
+            inside, self.register.ledger(), hosts=hosts, room=MOST_DEVICES - len(self._known)
+        )
+        for found, name in admission.taken:
+            self._take_in(found, name)
+        for host, count in admission.dropped.items():
+            self.mover.tell_dropped(host, count)
         return search.interval_s
 
-    def _take_in(self, found: Found) -> None:
-        """Remember what was found and take it under care. One that is known moved: it is looked for at its
-        new address from the next start on."""
+    def _take_in(self, found: Found, name: str) -> None:
+        """Remember what was found and take it under care."""
         port = found.port or self._config.search.port
         document = {"reference": found.endpoint_reference, "host": found.host, "port": port}
-        device = self._found_device(document)
-        written = json.dumps(document)
-        if self.store.remembered_devices().get(device.id) == written:
-            return
-        moved = device.id in self._known
-        if moved:
-            log.warning("device=%s moved to %s:%d: restart the box to use it", device.id, found.host, port)
-        else:
-            log.info("device=%s found at %s:%d %s", device.id, found.host, port, found.hardware)
-        self.store.remember_device(device.id, written)
-        what = "device_moved" if moved else "device_found"
-        self.store.append(BoxEvent(what=what, detail=_found_line(found)), at=self._clock.now())
-        self.add_device(device)
-
-    def _found_device(self, document: dict[str, object]) -> Device:
-        return found_device(
-            str(document["reference"]),
-            host=str(document["host"]),
-            port=int(str(document["port"])),
-            search=self._config.search,
-        )
+        device = found_device(name, host=found.host, port=port, search=self._config.search)
+        log.info("device=%s found at %s:%d %s", device.id, found.host, port, found.hardware)
+        self.store.remember_device(device.id, json.dumps(document))
+        self.register.seed(device.id, moving_words.marks_of(found))
+        self.register.remember_found(device.id)
+        self.store.append(BoxEvent(what="device_found", detail=_found_line(found)), at=self._clock.now())
+        self._enlist(device)
 
     # --- orders --------------------------------------------------------------------------------
 
@@ -406,9 +475,8 @@ def device_of(section: DeviceSection) -> Device:
     )
 
 
-def found_device(reference: str, *, host: str, port: int, search: SearchSection) -> Device:
-    """A ledger row for what discovery found. Its id comes from the endpoint reference, not the address."""
-    name = "cam-" + hashlib.sha256(reference.encode()).hexdigest()[:12]
+def found_device(name: str, *, host: str, port: int, search: SearchSection) -> Device:
+    """A ledger row for what discovery found, under the id its marks gave it."""
     return Device(
         id=name,
         device_class=DeviceClass.SMART_CAMERA,
@@ -417,6 +485,31 @@ def found_device(reference: str, *, host: str, port: int, search: SearchSection)
         username=search.username,
         password=read_password(search.password_file, device=name),
     )
+
+
+def remembered(ledger: Ledger, register: DeviceRegister, search: SearchSection) -> Sequence[Device]:
+    """The rows discovery made before. A document of an older version tells an endpoint reference alone: it is
+    the first mark of its device. One that cannot be read is passed over, and its device is found anew."""
+    devices = []
+    for name, document in ledger.remembered_devices().items():
+        try:
+            told = json.loads(document)
+            host, port = str(ipaddress.ip_address(str(told["host"]))), int(told["port"])
+            register.seed(name, marks.made(reference=str(told["reference"])))
+        except (ValueError, KeyError, TypeError) as error:
+            log.warning("device=%s what was remembered cannot be read: %s", name, error)
+            continue
+        register.remember_found(name)
+        devices.append(found_device(name, host=host, port=port, search=search))
+    return devices
+
+
+def where_it_is(device: Device, register: DeviceRegister) -> Device:
+    """The device at the address to which it moved; where the ledger was given another since, that counts."""
+    place = register.place_of(device.id)
+    if place is None or (place.from_host, place.from_port) != (device.host, device.port):
+        return device
+    return replace(device, host=place.host, port=place.port)
 
 
 def is_within(host: str, subnets: Sequence[str]) -> bool:

@@ -53,6 +53,8 @@ class DeviceTrouble(StrEnum):
     """Fresh from the factory: it has no password yet, and nothing works before it is given one."""
     CERTIFICATE_CHANGED = "certificate_changed"
     """Its TLS certificate is not the one seen first: replaced, reset, or somebody stands between."""
+    OTHER_DEVICE = "other_device"
+    """Another device answers at its address. No credentials were sent."""
     READ_ONLY = "read_only"
     """A write to a device of class INTEGRATED. Nothing was sent."""
     BAD_VALUE = "bad_value"
@@ -106,6 +108,7 @@ _HIGHEST = {
     DeviceTrouble.BAD_STREAM: Rung.AUTHENTICATED,
     DeviceTrouble.NOT_ACTIVATED: Rung.ONVIF,
     DeviceTrouble.CERTIFICATE_CHANGED: Rung.REACHABLE,
+    DeviceTrouble.OTHER_DEVICE: Rung.UNREACHABLE,
     DeviceTrouble.READ_ONLY: Rung.ONVIF,
     DeviceTrouble.BAD_VALUE: Rung.ONVIF,
     DeviceTrouble.NOT_KEPT: Rung.ONVIF,

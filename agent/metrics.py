@@ -9,6 +9,7 @@ CLIMBS = Counter(
     "outpost_ladder_climbs", "Climbs of the evidence ladder, by reason they ended with.", ["reason"]
 )
 CLIMB_SECONDS = Histogram("outpost_ladder_climb_seconds", "Wall time of one climb.")
+DEVICE_MOVES = Counter("outpost_device_moves", "Devices followed to another address.", ["what"])
 SCENE_EVENTS = Counter("outpost_scene_events", "Scene events written, by who saw them.", ["seen_by"])
 EVENT_NOTES = Counter(
     "outpost_event_notes",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from agent.marks import Marks, Opinion
 from agent.model import (
     CameraEvent,
     Device,
@@ -98,6 +99,8 @@ class Found:
     scopes: tuple[str, ...] = ()
     hardware: str = ""
     title: str = ""
+    mac_address: str | None = None
+    """``XX-XX-XX-XX-XX-XX`` as the kernel saw it; None off the box's own networks."""
 
 
 class FrameJudge(Protocol):
@@ -243,6 +246,25 @@ class Ledger(Protocol):
     def remember_device(self, device: str, document: str) -> None: ...
 
     def remembered_devices(self) -> dict[str, str]: ...
+
+
+class Register(Protocol):
+    """The marks by which the devices of the ledger are told from each other, by ledger id. Thread-safe."""
+
+    def knows(self, device: str) -> bool:
+        """Whether anything is known by which the device can be told."""
+        ...
+
+    def judge(self, device: str, met: Marks) -> Opinion:
+        """Whether what was met is this device; ``cannot tell`` when nothing is known of it."""
+        ...
+
+    def learn(self, device: str, met: Marks, *, near: Marks) -> None:
+        """Keep the marks of a device that let the box in; no effect when they are another device's.
+
+        ``near`` has the MAC seen at its address: kept only while no MAC of the device is known.
+        """
+        ...
 
 
 class Notebook(Protocol):

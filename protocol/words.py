@@ -59,6 +59,8 @@ class Reason(StrEnum):
     """Not judged yet since the box or the device was added."""
     UNREACHABLE = "unreachable"
     """No TCP answer: check power, cable, address."""
+    OTHER_DEVICE = "other_device"
+    """Another device answers at its address: find out where it went, or who took the address."""
     HUNG = "hung"
     """Accepts connections and never answers: power-cycle it."""
     NO_ONVIF = "no_onvif"

@@ -82,6 +82,19 @@ class Station:
         senses.recount(self.device)
         self._spawn(self._come_back(seconds), "come back")
 
+    async def vacate(self) -> None:
+        """Close all ports, as when an address is given up; `take` opens them elsewhere."""
+        async with self._changing:
+            if self._is_open:
+                await self._close_ports()
+
+    async def take(self, ip: str) -> None:
+        """Listen on another address from now on, with the same ports; raises OSError when it is taken."""
+        self.device.ip = ip
+        if self.streams is not None:
+            self.streams.host = ip
+        await self._settle()
+
     def notice(self) -> None:
         """Let the device compare its picture with what it told; nothing to do when nobody listens."""
         if self.device.events.live():

@@ -14,13 +14,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.app import device_of
+from agent.app import device_of, found_device, where_it_is
 from agent.cli.paper import Paper
 from agent.config import Config, load_config
 from agent.devices.room import OnvifRoom
 from agent.errors import ConfigError
 from agent.model import Device, Secret
 from agent.outbox.notebook import SqliteNotebook
+from agent.outbox.vault import SealedVault
+from agent.ports import Notebook, Vault
+from agent.services.logins import login_of
+from agent.services.register import DeviceRegister
 from protocol.words import DeviceClass
 
 
@@ -32,6 +36,9 @@ class Desk:
     room: OnvifRoom
     devices: Sequence[Device]
     config: Config | None = None
+    notebook: Notebook | None = None
+    vault: Vault | None = None
+    register: DeviceRegister | None = None
 
     def device(self, name: str) -> Device:
         """The device meant by id, GB code or address. Raises ConfigError that lists what there is."""
@@ -61,9 +68,26 @@ def opened(options: argparse.Namespace) -> Iterator[Desk]:
         yield Desk(paper, room, _described(options))
         return
     config = load_config(options.config)
-    devices = [device_of(section) for section in config.devices]
     with contextlib.closing(SqliteNotebook(config.box.data_dir / "notebook.db")) as notebook:
-        yield Desk(paper, OnvifRoom(notebook=notebook), devices, config)
+        register = DeviceRegister(notebook)
+        vault = SealedVault(notebook, config.box.data_dir / "vault.key")
+        devices = [login_of(device, vault) for device in _ledger(config, register)]
+        register.keep_to(frozenset(device.id for device in devices))
+        room = OnvifRoom(notebook=notebook, register=register)
+        yield Desk(paper, room, devices, config, notebook, vault, register)
+
+
+def _ledger(config: Config, register: DeviceRegister) -> Sequence[Device]:
+    """The rows of the configuration and those discovery made, each at the address where it was last."""
+    listed = [where_it_is(device_of(section), register) for section in config.devices]
+    names = {device.id for device in listed}
+    places = {name: register.place_of(name) for name in register.found() if name not in names}
+    found = [
+        found_device(name, host=place.host, port=place.port, search=config.search)
+        for name, place in places.items()
+        if place is not None
+    ]
+    return [*listed, *found]
 
 
 def _described(options: argparse.Namespace) -> Sequence[Device]:

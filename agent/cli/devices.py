@@ -12,6 +12,7 @@ from agent.cli import (
     heads,
     line,
     looking,
+    passwords,
     recordings,
     scorecard,
     search,
@@ -93,6 +94,8 @@ def _upkeep(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         _command(kinds, name, carry, words).add_argument("device", help=_DEVICE)
     confirm = _dangerous(kinds, "trust", trust.trust, "confirm its certificate / 确认设备证书")
     confirm.add_argument("device", help=_DEVICE)
+    accept = _dangerous(kinds, "accept", passwords.accept, "it was replaced: take it as this / 设备已更换")
+    accept.add_argument("device", help=_DEVICE)
     relays = _dangerous(kinds, "relays", contacts.relays, "relay outputs; switch one / 继电器输出")
     relays.add_argument("device", help=_DEVICE)
     which = relays.add_mutually_exclusive_group()
@@ -104,6 +107,7 @@ def _upkeep(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         listed.add_argument("--state", action="store_true", help="ask its events too / 同时查询状态")
     _heads(kinds)
     _users(kinds)
+    _password(kinds)
     reboot = _dangerous(kinds, "reboot", upkeep.reboot, "restart and wait / 重启并等待恢复")
     reboot.add_argument("device", help=_DEVICE)
     backup = _command(kinds, "backup", upkeep.backup, "its configuration into a file / 备份配置")
@@ -136,6 +140,17 @@ def _users(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     secret = users.add_mutually_exclusive_group()
     secret.add_argument("--new-password-file", type=Path, metavar="FILE", help="its password / 新用户口令")
     secret.add_argument("--generate", type=Path, metavar="FILE", help="made and written there / 生成并写入")
+
+
+def _password(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    secret = _command(kinds, "password", passwords.password, "change its password / 修改设备口令")
+    secret.add_argument("device", help=_DEVICE)
+    how = secret.add_mutually_exclusive_group()
+    how.add_argument(
+        "--new-file", type=Path, metavar="FILE", help="the new one; else asked twice / 新口令文件"
+    )
+    how.add_argument("--generate", action="store_true", help="a random one, sealed / 随机生成并密封保存")
+    secret.add_argument("--keep-in", type=Path, metavar="FILE", help="also into a file, mode 600 / 另存")
 
 
 def _heads(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

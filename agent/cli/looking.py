@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from agent.cli import line, trust
@@ -35,10 +36,21 @@ _FIRST_QUESTION = "GetSystemDateAndTime"
 
 def list_devices(desk: Desk, _options: argparse.Namespace) -> int:
     """The ledger: every device the box looks after."""
-    rows = [(one.id, one.gb_code, one.device_class, address(one), one.title) for one in desk.devices]
-    columns = ("编号 id", "国标编码 GB code", "类别 class", "地址 address", "名称 title")
+    rows = [
+        (one.id, one.gb_code, one.device_class, address(one), one.title, *_known_of(desk, one))
+        for one in desk.devices
+    ]
+    columns = (
+        "编号 id",
+        "国标编码 GB code",
+        "类别 class",
+        "地址 address",
+        "名称 title",
+        "标识 marks",
+        "最近见到 last seen",
+    )
     empty = "台账是空的：用 devices discover 查找设备 / the ledger is empty: try devices discover"
-    desk.paper.document([_ledger_row(one) for one in desk.devices])
+    desk.paper.document([{**_ledger_row(one), **_known_document(desk, one)} for one in desk.devices])
     if not desk.paper.as_json:
         desk.paper.table(columns, rows, empty=empty)
     return EXIT_OK
@@ -52,9 +64,16 @@ def show(desk: Desk, options: argparse.Namespace) -> int:
     readings = desk.room.readings(device.id)
     pinned = trust.pinned(desk, device)
     told = {"identity": identity, "readings": readings, "certificate": pinned}
-    desk.paper.document({**_ledger_row(device), **told})
+    desk.paper.document({**_ledger_row(device), **_known_document(desk, device), **told})
     if not desk.paper.as_json:
-        rows = _identity_rows(device, identity) + trust.rows(pinned) + reading_rows(readings)
+        known, seen = _known_of(desk, device)
+        rows = [
+            *_identity_rows(device, identity),
+            ("已知标识 known marks", known),
+            ("最近见到 last seen", seen),
+            *trust.rows(pinned),
+            *reading_rows(readings),
+        ]
         desk.paper.table(("项目 item", "值 value"), rows, empty="")
     return EXIT_OK
 
@@ -153,6 +172,23 @@ def _ledger_row(device: Device) -> dict[str, object]:
         "tls": device.tls,
         "title": device.title,
         "username": device.username,
+    }
+
+
+def _known_of(desk: Desk, device: Device) -> tuple[str, str]:
+    """The marks the box knows a device by, and when it last was let in, to the hour."""
+    known = _known_document(desk, device)
+    return str(known["marks"] or ""), str(known["last_seen"] or "")
+
+
+def _known_document(desk: Desk, device: Device) -> dict[str, object]:
+    if desk.register is None:
+        return {"marks": None, "last_seen": None}
+    known, place = desk.register.marks_of(device.id), desk.register.place_of(device.id)
+    seen = None if place is None else datetime.fromtimestamp(place.seen_unix, UTC)
+    return {
+        "marks": None if known.is_empty else str(known),
+        "last_seen": None if seen is None else seen.isoformat(timespec="minutes"),
     }
 
 

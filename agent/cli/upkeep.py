@@ -12,7 +12,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from agent.cli.confirm import confirmed as _confirmed
+from agent.cli.confirm import confirmed
 from agent.cli.desk import Desk
 from agent.devices.upkeep.files import Firmware, sha256_of
 from agent.errors import ConfigError
@@ -25,7 +25,7 @@ EXIT_OK, EXIT_REFUSED = 0, 3
 def reboot(desk: Desk, options: argparse.Namespace) -> int:
     """Restart a device and wait until it is back."""
     device = desk.device(options.device)
-    if not _confirmed(
+    if not confirmed(
         desk, options, f"重启 {device.id}（约 1 分钟无画面） / restart it, no picture for a minute"
     ):
         return EXIT_REFUSED
@@ -74,7 +74,7 @@ def restore(desk: Desk, options: argparse.Namespace) -> int:
     except (OSError, ValueError, KeyError, TypeError) as error:
         problem = f"缺少说明文件，不知道属于哪台设备 / no document beside it says whose it is: {error}"
         raise ConfigError(str(_beside(options.file)), [problem]) from error
-    if not _confirmed(desk, options, f"把 {options.file} 恢复到 {device.id} / give the backup back to it"):
+    if not confirmed(desk, options, f"把 {options.file} 恢复到 {device.id} / give the backup back to it"):
         return EXIT_REFUSED
     with contextlib.closing(desk.room.upkeep(device)) as upkeep:
         identity = upkeep.files.restore(options.file, of=of, force=options.force)
@@ -91,7 +91,7 @@ def upgrade(desk: Desk, options: argparse.Namespace) -> int:
     firmware = Firmware(
         options.file, options.sha256 or sha256_of(options.file), options.model, options.version
     )
-    if not _confirmed(
+    if not confirmed(
         desk, options, f"升级 {device.id} 到 {options.version}，期间不得断电 / do not cut its power"
     ):
         return EXIT_REFUSED

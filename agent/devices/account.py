@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from lxml import etree
 
@@ -24,6 +25,9 @@ from agent.devices.login_memory import LoginMemory
 from agent.devices.pins import Pins
 from agent.devices.vocabulary import Vocabulary
 from agent.model import Secret
+
+if TYPE_CHECKING:
+    from agent.devices.doorplate import Doorplate
 
 _WSSE = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
 _WSU = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd"
@@ -75,20 +79,29 @@ class Account:
         self.mode: Mode | None = Mode(self._noted) if self._noted in list(Mode) else None
         """None until the device told; kept until it asks otherwise."""
         self.vocabulary = Vocabulary()
+        self.doorplate: Doorplate | None = None
+        """Looked at before credentials are sent; None where nobody keeps a register."""
         self.clock_error_s: float | None = None
         """Device minus box; None until it told."""
         self._monotonic = monotonic
         self._now = now
         self._rests_until: float | None = None
+        self._retired = False
         self._lock = threading.Lock()
 
     def rest_left_s(self) -> float:
         """Seconds for which the account must still be left alone; 0 when it may be used."""
+        if self._retired:
+            return self.rest_s
         with self._lock:
             left = 0.0 if self._rests_until is None else max(0.0, self._rests_until - self._monotonic())
         if left > 0 or self._memory is None:
             return left
         return self._memory.rest_left_s(self.username, self.password, rest_s=self.rest_s)
+
+    def retire(self) -> None:
+        """The device has another address or log-in: whoever still holds this one does not use it."""
+        self._retired = True
 
     def refused(self) -> None:
         """The device refused the credentials: the rest begins, and the mode is learnt anew afterwards."""

@@ -2,7 +2,7 @@
 
 Law: port 3702 is never bound (another program on the box may own it); two kinds of probe, each sent twice,
 because many cameras answer to only one and UDP loses; an answer counts only when it relates to our probe;
-a device is its endpoint reference, however many answers and addresses it sends.
+a device is its endpoint reference and its address, however many answers it sends.
 Every address of the given subnets is asked by itself too: multicast does not cross cheap switches with
 IGMP snooping. Source: WS-Discovery 2005/04; ONVIF Core 7.
 """
@@ -16,6 +16,7 @@ import socket
 import struct
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import chain, islice
 from urllib.parse import unquote, urlsplit
 
@@ -24,6 +25,7 @@ from lxml import etree
 from agent.devices import soap
 from agent.devices.address import first_usable
 from agent.devices.limits import Deadline, Limits
+from agent.devices.neighbours import neighbours
 from agent.devices.redact import quoted
 from agent.devices.soap import child, child_text, local_name
 from agent.devices.vocabulary import Vocabulary
@@ -41,6 +43,8 @@ _TYPES = (
 _REPEATS = 2
 _DATAGRAM_BYTES = 65_535
 _MOST_FOUND = 1024
+MOST_OF_A_HOST = 32
+"""References of one host that are looked at: a recorder has several, a hostile host 10,000."""
 _HEARD = Vocabulary()
 """Names in answers of the whole LAN: anybody may send them, so they share one bound."""
 _SCOPE = "onvif://www.onvif.org/"
@@ -53,7 +57,7 @@ def discover(subnets: Iterable[str], *, limits: Limits) -> Sequence[Found]:
     Raises ValueError for what is no IPv4 subnet. Ways that are closed (no route) are passed over.
     """
     networks = [ipaddress.IPv4Network(subnet, strict=False) for subnet in subnets]
-    found: dict[str, Found] = {}
+    found: dict[tuple[str, str], Found] = {}
     with contextlib.ExitStack() as opened:
         prober = _Prober(opened, networks)
         singly = list(islice(chain.from_iterable(map(_hosts, networks)), limits.probed_addresses))
@@ -62,10 +66,32 @@ def discover(subnets: Iterable[str], *, limits: Limits) -> Sequence[Found]:
             for host in (None, *singly):
                 prober.send(probes, host)
                 for answer in prober.answers(Deadline(0.0005)):
-                    found.setdefault(answer.endpoint_reference, answer)
+                    _take(found, answer)
         for answer in prober.answers(Deadline(limits.listen_s)):
-            found.setdefault(answer.endpoint_reference, answer)
-    return sorted(found.values(), key=lambda one: (ipaddress.ip_address(one.host).packed, one.port))
+            _take(found, answer)
+    macs = neighbours()
+    told = (replace(one, mac_address=macs.get(one.host)) for one in found.values())
+    return sorted(told, key=lambda one: (ipaddress.ip_address(one.host).packed, one.port))
+
+
+def _take(found: dict[tuple[str, str], Found], answer: Found) -> None:
+    """Keep the first answer of each reference at each address; bounded for one host and for all.
+
+    One reference at two addresses is a device with two interfaces or a cloned image: the reader decides.
+    """
+    key = (answer.host, answer.endpoint_reference)
+    of_host = sum(host == answer.host for host, _ in found)
+    if key not in found and len(found) < _MOST_FOUND and of_host < MOST_OF_A_HOST:
+        found[key] = answer
+
+
+def reference_at(host: str, *, wait_s: float) -> str:
+    """The endpoint reference one address announces when it is asked alone; "" when it does not in time."""
+    with contextlib.ExitStack() as opened:
+        prober = _Prober(opened, ())
+        prober.send(prober.new_probes(), host)
+        answers = (answer for answer in prober.answers(Deadline(wait_s)) if answer.host == host)
+        return next((answer.endpoint_reference for answer in answers), "")
 
 
 def read_match(datagram: bytes, sender: str, asked: set[str]) -> Sequence[Found]:

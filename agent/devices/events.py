@@ -52,7 +52,13 @@ NOTE_TOPIC = "pull_point"
 _FORGOTTEN = (DeviceTrouble.BAD_ANSWER, DeviceTrouble.NO_ONVIF)
 """What is told of a pull point that is gone: a fault, or a web server's page where the address was."""
 _MESSAGES = 100
-_ASK_AGAIN = (DeviceTrouble.UNREACHABLE, DeviceTrouble.HUNG, DeviceTrouble.CERTIFICATE_CHANGED)
+_NOT_HERE = (
+    DeviceTrouble.UNREACHABLE,
+    DeviceTrouble.HUNG,
+    DeviceTrouble.CERTIFICATE_CHANGED,
+    DeviceTrouble.OTHER_DEVICE,
+    DeviceTrouble.AUTH_BACKOFF,
+)
 """The device was not asked at all: the slot stays noted until it is."""
 _MINUTES = 30.0
 """A lease so many times longer than asked for: the device reads seconds as minutes."""
@@ -459,7 +465,7 @@ class PullPoint:
                 session.ask(question)
             except DeviceError as error:
                 self._tally.add("not_given_back", error.kind.value)
-                if error.kind in _ASK_AGAIN:
+                if error.kind in _NOT_HERE:
                     return  # still noted: it is given back when the device is there again
         if self._notebook is not None:
             with contextlib.suppress(StoreFull):

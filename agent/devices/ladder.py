@@ -27,6 +27,7 @@ _NEVER_PASSED_OVER = (
     DeviceTrouble.AUTH_FAILED,
     DeviceTrouble.AUTH_BACKOFF,
     DeviceTrouble.CERTIFICATE_CHANGED,
+    DeviceTrouble.OTHER_DEVICE,
 )
 
 
@@ -55,6 +56,7 @@ class Ladder:
             with session.transport.within(session.limits.total_s):
                 session.clock()
                 onvif = True
+                session.recognise()
                 basics = read_device_information(session)
         except DeviceError as error:
             self.known = None
@@ -68,13 +70,16 @@ class Ladder:
         session = self._session
         with session.transport.within(session.limits.total_s):
             session.clock()
+            session.recognise()
             basics = read_device_information(session)
             try:
                 whereabouts = read_whereabouts(session)
-                self.known = Known(read_rest(session, basics, whereabouts), whereabouts)
+                identity = read_rest(session, basics, whereabouts)
             except DeviceError as error:
                 who = " ".join(filter(None, (basics.vendor, basics.model, basics.firmware)))
                 raise session.error(error.kind, f"{who}: {error.detail}") from error
+            self._require_itself(identity)
+            self.known = Known(identity, whereabouts)
         return self.known
 
     def _identified(self, basics: Identity) -> Evidence:
@@ -84,6 +89,7 @@ class Ladder:
             with session.transport.within(session.limits.total_s):
                 whereabouts = read_whereabouts(session)
                 identity = read_rest(session, basics, whereabouts)
+                self._require_itself(identity)
         except DeviceError as error:
             if error.kind in _NEVER_PASSED_OVER:
                 return self._stopped(error, onvif=True)
@@ -107,7 +113,16 @@ class Ladder:
         rung = kind.highest_rung
         if onvif and kind is DeviceTrouble.BAD_ANSWER:
             rung = Rung.ONVIF
-        return Evidence(rung, kind.reason, detail, self._session.account.clock_error_s)
+        clock_error_s = self._session.account.clock_error_s
+        return Evidence(
+            rung, kind.reason, detail, None if kind is DeviceTrouble.OTHER_DEVICE else clock_error_s
+        )
+
+    def _require_itself(self, told: Identity) -> None:
+        """Raises DeviceError OTHER_DEVICE for one that let the box in and is not the device meant."""
+        doorplate = self._session.account.doorplate
+        if doorplate is not None:
+            doorplate.told(self._session, told)
 
     def _video_port_open(self, error: DeviceError) -> bool:
         """Whether the host lives and only its ONVIF port is closed."""

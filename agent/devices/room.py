@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from agent.devices import discovery, sentences
@@ -15,6 +15,7 @@ from agent.devices.account import Account
 from agent.devices.adapter import OnvifAdapter
 from agent.devices.conference import ConferenceAdapter
 from agent.devices.device_state import StateBook
+from agent.devices.doorplate import Doorplate, shown_marks
 from agent.devices.events import NoEvents, PullPoint
 from agent.devices.habits import HabitBook
 from agent.devices.head_watch import OnvifHeadWatch
@@ -32,24 +33,42 @@ from agent.devices.session import Session
 from agent.devices.settings import DeviceSettings
 from agent.devices.storage import StorageWatch
 from agent.devices.strange_topics import StrangeBook, Strangers
-from agent.devices.survey import Ports, Surveyed, survey
+from agent.devices.survey import Kind, Ports, Surveyed, survey
 from agent.devices.trust import Trust
 from agent.devices.upkeep import Upkeep
 from agent.devices.upkeep.password import PasswordChange
 from agent.devices.wsdl import shared_services
 from agent.errors import DeviceError, DeviceTrouble
+from agent.marks import Marks
 from agent.model import Device, DeviceReading, Identity, RecordingReport, Secret
-from agent.ports import DeviceAdapter, EventSubscription, Found, HeadWatch, Notebook, Vault
+from agent.ports import (
+    DeviceAdapter,
+    EventSubscription,
+    Found,
+    HeadWatch,
+    Notebook,
+    Register,
+    Vault,
+)
+from protocol.words import DeviceClass
 
 
 class OnvifRoom:
     """Implements DeviceRoom. Thread-safe."""
 
-    def __init__(self, *, limits: Limits | None = None, notebook: Notebook | None = None) -> None:
-        """``notebook`` keeps what a restart must not forget; without it all is forgotten."""
+    def __init__(
+        self,
+        *,
+        limits: Limits | None = None,
+        notebook: Notebook | None = None,
+        register: Register | None = None,
+    ) -> None:
+        """``notebook`` keeps what a restart must not forget; ``register`` tells devices from each other, so
+        that no password goes to another device at an address. Without them all is forgotten and trusted."""
         self._notebook = notebook
         self._pins = Pins(notebook)
         self._habits = HabitBook(notebook)
+        self._register = register
         self._limits = limits or Limits()
         self._services = shared_services()
         self._accounts: dict[str, tuple[Device, Account]] = {}
@@ -163,6 +182,7 @@ class OnvifRoom:
         account = Account(
             device.username, device.password, rest_s=self._limits.refused_pause_s, pins=self._pins
         )
+        account.doorplate = self._doorplate(device)
         session = Session(device, account, self._services, limits=self._limits)
         with contextlib.closing(session), session.transport.within(self._limits.total_s):
             session.clock()
@@ -171,6 +191,26 @@ class OnvifRoom:
     def _set_password(self, device: Device, password: Secret) -> None:
         with contextlib.closing(self.upkeep(device)) as upkeep:
             upkeep.accounts.set_password(device.username, password)
+
+    def rebound(self, device: Device) -> None:
+        """The device has another address: a refusal by whoever answered at the old one is void."""
+        with self._lock:
+            held = self._accounts.pop(device.id, None)
+            if held is not None:
+                held[1].retire()
+        if self._notebook is not None:
+            LoginMemory(self._notebook, device.id).lifted()
+
+    def look_at(self, host: str, port: int) -> Marks | None:
+        """The marks of whoever answers at an address, without a log-in; None when nobody does."""
+        stranger = Device(f"at-{host}", DeviceClass.INTEGRATED, host, port)
+        account = Account("", Secret(""), rest_s=0)
+        session = Session(stranger, account, self._services, limits=self._limits)
+        with contextlib.closing(session), session.transport.within(self._limits.total_s):
+            try:
+                return shown_marks(session)
+            except DeviceError as error:
+                return None if error.kind is DeviceTrouble.UNREACHABLE else Marks()
 
     def discover(self, subnets: Iterable[str]) -> Sequence[Found]:
         """Devices that answer WS-Discovery. Raises ValueError for what is no IPv4 subnet."""
@@ -181,6 +221,23 @@ class OnvifRoom:
     ) -> Sequence[Surveyed]:
         """Who answers at the addresses of the subnets, and as what. Raises ValueError for no IPv4 subnet."""
         return survey(subnets, self._services, limits=self._limits, gentle=gentle, ports=ports)
+
+    def knock(self, subnets: Iterable[str], *, leave: Collection[str]) -> Sequence[Found]:
+        """ONVIF devices that do not announce themselves, one address after the other; ``leave`` are known."""
+        surveyed = survey(subnets, self._services, limits=self._limits, gentle=True, leave=leave)
+        onvif = [one for one in surveyed if one.kind is Kind.ONVIF]
+        looked = [(one, self.look_at(one.host, one.port)) for one in onvif]
+        return [
+            Found(
+                min(met.references, default=""),
+                "",
+                one.host,
+                one.port,
+                mac_address=min(met.macs, default=None),
+            )
+            for one, met in looked
+            if met is not None
+        ]
 
     def counts(self) -> Mapping[tuple[str, str], int]:
         """What the cameras' events held that was not passed on: (kind, topic) to count. Bounded."""
@@ -206,6 +263,8 @@ class OnvifRoom:
             held = self._accounts.get(device.id)
             if held is not None and _same_login(held[0], device):
                 return held[1]
+            if held is not None:
+                held[1].retire()
             memory = None if self._notebook is None else LoginMemory(self._notebook, device.id)
             account = Account(
                 device.username,
@@ -215,8 +274,12 @@ class OnvifRoom:
                 pins=self._pins,
                 habits=self._habits.of(device.id),
             )
+            account.doorplate = self._doorplate(device)
             self._accounts[device.id] = (device, account)
             return account
+
+    def _doorplate(self, device: Device) -> Doorplate | None:
+        return None if self._register is None else Doorplate(device, self._register)
 
 
 def identify(device: Device, *, limits: Limits | None = None) -> Identity | str:

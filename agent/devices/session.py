@@ -6,8 +6,9 @@ A device of a class that is read only is never sent an operation that changes it
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -113,6 +114,7 @@ class Session:
         self.device_service = device_service(device)
         self._challenge: Challenge | None = None
         self._challenged_at = 0.0
+        self.transport.introduce = None if account.doorplate is None else self._look
 
     @property
     def where(self) -> str:
@@ -189,6 +191,31 @@ class Session:
             self._fitting(question, reply.opened)
         return told
 
+    def reference(self) -> str:
+        """The endpoint reference, asked without credentials; "" when it is not told to strangers.
+
+        Raises DeviceError when nobody answers at all. The access policy of ONVIF Core leaves
+        GetEndpointReference open before any log-in (PRE_AUTH); not every device does.
+        """
+        known = self.services.operation("devicemgmt", "GetEndpointReference")
+        question = Question(
+            "GetEndpointReference", self.device_service, known.request(), known.action, anonymous=True
+        )
+        reply = self._sent(question, None)
+        if reply.opened is None or reply.fault is not None or reply.opened.content is None:
+            return ""
+        if soap.local_name(reply.opened.content) != "GetEndpointReferenceResponse":
+            return ""
+        return quoted(soap.child_text(reply.opened.content, "GUID"), longest=128)
+
+    def recognise(self) -> None:
+        """Look anew who answers. Raises DeviceError OTHER_DEVICE before anything secret is sent."""
+        self.transport.introduced(self._look)
+
+    def _look(self) -> None:
+        if self.account.doorplate is not None:
+            self.account.doorplate.look(self)
+
     def get(self, endpoint: Endpoint, *, cap_bytes: int) -> Answer:
         """HTTP GET with the log-in the device asks for: none, Digest, or Basic when only that is offered.
 
@@ -219,6 +246,7 @@ class Session:
         """
         self._require_allowed(operation)
         self._require_rested()
+        self.recognise()
         answer = self._uploaded(
             operation, endpoint, file, size_bytes, authorization=self._known_way(endpoint)
         )
@@ -247,6 +275,7 @@ class Session:
         self._require_allowed(question.operation)
         self._require_rested()
         mode = self._settled_mode(question.endpoint)
+        self.recognise()
         soap_headers, http_headers = self._credentials(question, mode)
         envelope = soap.with_headers(question.envelope, soap_headers)
         wrapping = attachments.wrapped(envelope, action=question.action)
@@ -328,7 +357,9 @@ class Session:
         headers = {} if authorization is None else {"Authorization": authorization}
         login = "none" if authorization is None else authorization.partition(" ")[0].lower()
         with telling("GET", endpoint, login) as told:
-            answer = self.transport.exchange("GET", endpoint, headers=headers, cap_bytes=cap_bytes)
+            answer = self.transport.exchange(
+                "GET", endpoint, headers=headers, cap_bytes=cap_bytes, private=True
+            )
             told.answered(answer.status, len(answer.body), "")
         return answer
 
@@ -400,15 +431,17 @@ class Session:
         body, http_headers = self._request(question, mode)
         login = "none" if mode is None else mode.value
         with telling(question.operation, question.endpoint, login) as told:
-            answer = self.transport.exchange(
-                "POST",
-                question.endpoint,
-                body=body,
-                headers=http_headers,
-                cap_bytes=question.cap_bytes,
-                repeatable=question.repeatable,
-                again=lambda: self._request(question, mode),
-            )
+            with self._doubting():
+                answer = self.transport.exchange(
+                    "POST",
+                    question.endpoint,
+                    body=body,
+                    headers=http_headers,
+                    cap_bytes=question.cap_bytes,
+                    repeatable=question.repeatable,
+                    again=lambda: self._request(question, mode),
+                    private=not question.anonymous,
+                )
             reply = self._opened(answer)
             told.answered(answer.status, len(answer.body), reply.said)
         return reply
@@ -499,6 +532,16 @@ class Session:
         left_s = self.account.rest_left_s()
         if left_s > 0:
             raise self.error(DeviceTrouble.AUTH_BACKOFF, sentences.account_rests(self.where, left_s))
+
+    @contextlib.contextmanager
+    def _doubting(self) -> Iterator[None]:
+        """A connection that fails may be the last of this device: who answers next is looked at anew."""
+        try:
+            yield
+        except DeviceError:
+            if self.account.doorplate is not None:
+                self.account.doorplate.doubt()
+            raise
 
     def _require_credentials(self) -> None:
         if not self.account.username:

@@ -14,17 +14,17 @@ import ipaddress
 import selectors
 import socket
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import islice
-from pathlib import Path
 
 from agent.devices import sentences
 from agent.devices.account import Account
 from agent.devices.identity import read_device_information
 from agent.devices.limits import Deadline, Limits
+from agent.devices.neighbours import neighbours
 from agent.devices.session import Session
 from agent.devices.transport import connect
 from agent.devices.wsdl import Services
@@ -40,7 +40,6 @@ _CONNECT_S = 0.8
 _ASK_S = 3.0
 _ASKERS = 16
 _MOST = 1024
-_NEIGHBOURS = Path("/proc/net/arp")
 _MAKES: Mapping[str, str] = {
     "44-19-B6": "Hikvision",
     "C0-56-E3": "Hikvision",
@@ -98,25 +97,27 @@ def survey(
     limits: Limits,
     gentle: bool = False,
     ports: Ports | None = None,
+    leave: Collection[str] = (),
 ) -> Sequence[Surveyed]:
-    """Everybody who answers, by address. Raises ValueError for what is no IPv4 subnet.
+    """Everybody who answers, by address, but those to ``leave`` alone. Raises ValueError for no IPv4 subnet.
 
     At most 1,024 addresses; those that are silent cost 0.8 s for each 256 knocks, two knocks an address.
     """
     tried = ports or Ports()
     networks = [ipaddress.IPv4Network(subnet, strict=False) for subnet in subnets]
-    hosts = list(islice((str(host) for network in networks for host in network.hosts()), _MOST))
+    all_hosts = islice((str(host) for network in networks for host in network.hosts()), _MOST)
+    hosts = [host for host in all_hosts if host not in leave]
     window = _GENTLE_WINDOW if gentle else _WINDOW
     first = {*tried.http[:1], tried.rtsp}
     states = _knocked([(host, port) for port in first for host in hosts], window)
     alive = [host for host in hosts if any((host, port) in states for port in first)]
     rest = [port for port in tried.http if port not in first]
     states |= _knocked([(host, port) for port in rest for host in alive], window)
-    neighbours = _neighbours(_NEIGHBOURS)
+    macs = neighbours()
 
     def told(host: str) -> Surveyed:
         open_ports = tuple(port for port in (*tried.http, tried.rtsp) if states.get((host, port)))
-        mac = neighbours.get(host)
+        mac = macs.get(host)
         found = _told_apart(host, open_ports, services, limits=limits, rtsp_port=tried.rtsp)
         return replace(
             found, open_ports=open_ports, mac_address=mac, make_hint=_MAKES.get((mac or "")[:8], "")
@@ -223,17 +224,3 @@ def _rtsp(host: str, port: int) -> bool:
             return sock.recv(8).startswith(b"RTSP/1.")
     except OSError:
         return False
-
-
-def _neighbours(file: Path) -> dict[str, str]:
-    """The kernel's neighbour table: address to ``XX-XX-XX-XX-XX-XX``; empty where there is none."""
-    try:
-        lines = file.read_text("ascii", "replace").splitlines()[1:]
-    except OSError:
-        return {}
-    rows = (line.split() for line in lines)
-    return {
-        row[0]: row[3].upper().replace(":", "-")
-        for row in rows
-        if len(row) > 3 and row[3] != "00:00:00:00:00:00"
-    }

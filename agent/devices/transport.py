@@ -68,6 +68,8 @@ class Transport:
         self._kept: _Kept | None = None
         self._budget: Deadline | None = None
         self._closed = False
+        self.introduce: Callable[[], None] | None = None
+        """Asks, without credentials, who is there; raises DeviceError when it is not the device meant."""
 
     @contextlib.contextmanager
     def within(self, seconds: float) -> Iterator[None]:
@@ -89,8 +91,12 @@ class Transport:
         cap_bytes: int | None = None,
         repeatable: bool = True,
         again: Callable[[], tuple[bytes, Mapping[str, str]]] | None = None,
+        private: bool = False,
     ) -> Answer:
         """One request, one answer. Raises DeviceError.
+
+        A ``private`` one goes only over a connection on which, or right before which, ``introduce`` was
+        content: an address may be another device's since the last one was made.
 
         ``repeatable`` allows a kept connection, and one repetition when the device had silently
         dropped it; ``again`` makes that request anew, for a token or proof sent twice is refused as a
@@ -104,9 +110,13 @@ class Transport:
         )
         request = _request(method, endpoint, body, headers or {})
         cap = self._limits.answer_bytes if cap_bytes is None else cap_bytes
-        kept = self._take_kept(endpoint) if repeatable else None
-        began = self._monotonic()
-        if kept is not None:
+        for fresh_look in (False, True):
+            if private and (fresh_look or not repeatable or not self._is_introduced(endpoint)):
+                self.introduced(self.introduce)
+            kept = self._take_kept(endpoint) if repeatable else None
+            if kept is None:
+                break
+            began = self._monotonic()
             try:
                 return self._talk(kept, endpoint, request, method=method, cap=cap, deadline=deadline)
             except _Dropped as error:
@@ -117,6 +127,7 @@ class Transport:
                 if again is not None:
                     request = _request(method, endpoint, *again())
         fresh = self._connect(endpoint, deadline)
+        fresh.introduced = private
         try:
             return self._talk(fresh, endpoint, request, method=method, cap=cap, deadline=deadline)
         except _Dropped as error:
@@ -158,6 +169,19 @@ class Transport:
         except _Dropped as error:
             raise self._error(DeviceTrouble.BAD_ANSWER, sentences.hung_up(endpoint.netloc)) from error
 
+    def introduced(self, introduce: Callable[[], None] | None) -> None:
+        """Find out who is there; what is private may go over the connection that this leaves."""
+        if introduce is not None:
+            introduce()
+        if self._kept is not None:
+            self._kept.sock.introduced = True
+
+    def _is_introduced(self, endpoint: Endpoint) -> bool:
+        return self._kept is not None and self._kept.sock.introduced and self._fits(self._kept, endpoint)
+
+    def _fits(self, kept: _Kept, endpoint: Endpoint) -> bool:
+        return kept.netloc == endpoint.netloc and self._monotonic() - kept.since < _REUSED_WITHIN_S
+
     def close(self) -> None:
         """Drop the kept connection and keep none any more; idempotent, from any thread."""
         self._closed = True
@@ -172,8 +196,7 @@ class Transport:
         kept, self._kept = self._kept, None
         if kept is None:
             return None
-        fits = kept.netloc == endpoint.netloc and self._monotonic() - kept.since < _REUSED_WITHIN_S
-        if fits:
+        if self._fits(kept, endpoint):
             return kept.sock
         kept.sock.close()
         return None
@@ -265,6 +288,7 @@ class DeadlineSocket(socket.socket):
     off_wire: int
     """Bytes that came for it; over TLS more than ``received``."""
     most_bytes: int
+    introduced: bool = False
 
     def begin(self, deadline: Deadline, *, most_bytes: int) -> None:
         """Start an exchange: its deadline, 0 bytes received, and how many may be, heads and all."""

@@ -89,11 +89,19 @@ def _key(path: Path) -> bytes:
     except OSError as error:
         raise ConfigError(str(path), [f"无法写入密钥文件 / cannot be written: {error}"]) from error
     with os.fdopen(handle, "wb") as file:
+        _give_to_service(file.fileno(), path)
         key = secrets.token_bytes(_KEY_BYTES)
         file.write(key)
         file.flush()
         os.fsync(file.fileno())
     return key
+
+
+def _give_to_service(handle: int, path: Path) -> None:
+    """The key belongs to whom the folder belongs: made by root's command line, the service must read it."""
+    if os.geteuid() == 0:
+        owner = path.parent.stat()
+        os.fchown(handle, owner.st_uid, owner.st_gid)
 
 
 def _read(path: Path) -> bytes:

@@ -55,6 +55,8 @@ LONGEST_S: Final[Mapping[SceneTopic, float | None]] = {
 """How long a start may go without its end; None: until the device says so. A failed disk stays failed."""
 SOURCES_LIMIT = 64
 """Topics and sources of one camera that are told apart; more are a broken or hostile camera."""
+BETWEEN_S = 0.2
+"""Pause while one subscription is given back and the next is not there yet."""
 COUNT_PAUSE_S = 60.0
 """Counts of a checkpoint are written at most once a minute."""
 HEALTH_PAUSE_S = 600.0
@@ -215,9 +217,12 @@ class Listener:
         self._noted = "[]"
         self._remember()
         self._hear = hear
+        self._between = False
 
     def step(self) -> float:
         """Wait a few seconds for notifications and write what they mean."""
+        if self._between:
+            return BETWEEN_S
         began_s = self._clock.monotonic()
         try:
             events: Sequence[CameraEvent] = self._subscription.pull()
@@ -232,6 +237,15 @@ class Listener:
                 self._write([made])
         self._note()
         return 0.0
+
+    def rebind(self, device: Device, subscription: EventSubscription) -> None:
+        """The device has another address or log-in: listen there. What goes on goes on."""
+        self._between = True
+        try:
+            self._subscription.close()  # first: the slot it gives back must not be the new one's
+        finally:
+            self._subscription, self.device = subscription, device
+            self._between = False
 
     def close(self) -> None:
         self._subscription.close()

@@ -60,6 +60,8 @@ class Prober:
         self.watcher = watcher
         self.on_back: Callable[[str], object] = lambda _device: None
         """Told the device that climbs higher than it stands: whoever waits for it need not wait longer."""
+        self.heard: Callable[[str, Evidence], bool] = lambda _device, _evidence: False
+        """Told every climb's outcome; True when the verdict should wait for a look at who answers there."""
         self._interval_s = watch.ladder_interval_s
         self._lock = threading.Lock()
         self._patients: dict[str, _Patient] = {}
@@ -77,6 +79,19 @@ class Prober:
         with self._lock:
             patient = self._patients[device.id] = _Patient(device, adapter, tracker)
             self._plan(patient, now_s)
+
+    def rebind(self, device: Device, adapter: DeviceAdapter) -> None:
+        """The device has another address or log-in: climb there from now on. Its standing stays."""
+        with self._lock:
+            patient = self._patients[device.id]
+            old, patient.adapter, patient.device = patient.adapter, adapter, device
+            busy = patient.busy
+            if busy:
+                patient.nudged = True  # the climb that is under way counts for nothing and closes ``old``
+            else:
+                self._plan(patient, self._clock.monotonic())
+        if not busy:
+            old.close()
 
     def set_interval(self, seconds: float) -> None:
         """Change the pause between two climbs, from the next climb on."""
@@ -141,12 +156,19 @@ class Prober:
         patient = self._take()
         if patient is None:
             return 0.0
+        adapter = patient.adapter
         try:
             with CLIMB_SECONDS.time():
-                evidence = patient.adapter.climb()
+                evidence = adapter.climb()
             CLIMBS.labels(reason=evidence.reason).inc()
-            self._weigh(patient, evidence)
+            if patient.adapter is adapter:
+                if self.heard(patient.device.id, evidence):
+                    patient.nudged = True
+                else:
+                    self._weigh(patient, evidence)
         finally:
+            if patient.adapter is not adapter:
+                adapter.close()
             self._give_back(patient)
         return 0.0
 

@@ -86,6 +86,13 @@ class RecordingRounds:
                     return
             self._clients[device.id] = _Client(device, due_s)
 
+    def rebind(self, device: Device) -> None:
+        """The device has another address or log-in: it is asked there from now on."""
+        with self._lock:
+            client = self._clients.get(device.id)
+            if client is not None:
+                client.device = device
+
     def nudge(self, device: str) -> None:
         """Something about the device's disk changed: ask soon, write what is new."""
         with self._lock:

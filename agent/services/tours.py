@@ -39,6 +39,7 @@ IDLE_S = 0.5
 @dataclass(slots=True)
 class _Head:
     device: Device
+    open_: Callable[[Device], HeadWatch]
     watch: HeadWatch
     judge: TourJudge
     due_s: float
@@ -77,9 +78,19 @@ class TourWatch:
             new_episode=self._new_episode,
             episode=self._notebook.noted(device.id, NOTE_TOPIC),
         )
-        head = _Head(device, open_(device), judge, self._clock.monotonic())
+        head = _Head(device, open_, open_(device), judge, self._clock.monotonic())
         with self._lock:
             self._heads[device.id] = head
+
+    def rebind(self, device: Device) -> None:
+        """The device has another address or log-in: look there from now on. What was judged stays."""
+        with self._lock:
+            head = self._heads.get(device.id)
+            if head is None:
+                return
+            old, head.watch, head.device = head.watch, head.open_(device), device
+            head.due_s = self._clock.monotonic()
+        old.close()
 
     def step(self) -> float:
         """Look at the head that is due first, or wait for it. Raises StoreFull; what it held up is owed."""

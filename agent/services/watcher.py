@@ -84,6 +84,16 @@ class Watcher:
             self._eyes[device.id] = eye
         eye.watch = self._room.watch(device, adapter.stream_uri, self._judge_for(device), eye.on_findings)
 
+    def rebind(self, device: Device, adapter: DeviceAdapter) -> None:
+        """The device has another address or log-in: read its stream there. Episodes, zones, verdict stay."""
+        eye = self._eyes.get(device.id)
+        if eye is None:
+            return
+        before, eye.device = eye.watch, device
+        if before is not None:
+            before.close()
+        eye.watch = self._room.watch(device, adapter.stream_uri, self._judge_for(device), eye.on_findings)
+
     def sight(self, device: str) -> Sight | None:
         """What is known of a device's stream and picture; None when it is not watched."""
         eye = self._eyes.get(device)

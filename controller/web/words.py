@@ -141,6 +141,12 @@ REASONS: Final[dict[str, tuple[str, str, str, str]]] = {
         "检查供电、网线、地址",
         "Check power, cable, address",
     ),
+    "other_device": (
+        "它的地址上应答的是另一台设备",
+        "Another device answers at its address",
+        "核对设备是否更换或改了地址，有无地址冲突",
+        "Check whether it was replaced or readdressed, and for an address conflict",
+    ),
     "hung": (
         "设备接受连接但不应答（死机）",
         "It accepts connections but never answers (hung)",

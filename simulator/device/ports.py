@@ -36,6 +36,8 @@ class MovingPicture(Protocol):
 class StreamServer(Protocol):
     """The RTSP server of one device; see `simulator.video.RtspServer`."""
 
+    host: str
+    """The address it listens on from the next `start` on."""
     hung: bool
     no_stream: bool
     garbage: bool

@@ -288,6 +288,11 @@ def get_scopes(device: Device, _request: SoapRequest) -> Xml:
     )
 
 
+def get_endpoint_reference(device: Device, _request: SoapRequest) -> Xml:
+    """The name by which WS-Discovery knows the device."""
+    return node("tds:GetEndpointReferenceResponse", node("tds:GUID", f"urn:uuid:{device.identity.uuid}"))
+
+
 def get_network_interfaces(device: Device, _request: SoapRequest) -> Xml:
     """One Ethernet port with the device's MAC and address."""
     link = join(node("tt:AutoNegotiation", True), node("tt:Speed", 100), node("tt:Duplex", "Full"))
@@ -377,6 +382,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     (TDS, "GetServiceCapabilities"): get_service_capabilities,
     (TDS, "GetCapabilities"): get_capabilities,
     (TDS, "GetScopes"): get_scopes,
+    (TDS, "GetEndpointReference"): get_endpoint_reference,
     (TDS, "GetNetworkInterfaces"): get_network_interfaces,
     (TDS, "GetHostname"): get_hostname,
     (TDS, "GetNTP"): get_ntp,

@@ -108,6 +108,11 @@ class Endpoint:
         """Close the port and drop every connection at once."""
         if self._server is None or self._web is None:
             return
+        loop = asyncio.get_running_loop()
+        for sock in self._server.sockets:
+            loop.remove_reader(sock.fileno())
+        for _ in range(3):
+            await asyncio.sleep(0)  # a socket accepted this turn belongs to nobody until the next ones
         self._server.close()
         self._hang_up()
         await self._web.shutdown(0)

@@ -163,14 +163,8 @@ def get_status(device: Device, request: SoapRequest) -> Xml:
         "tptz:GetStatusResponse",
         node(
             "tptz:PTZStatus",
-            *(
-                (
-                    node("tt:Position", _vector(head.position())),
-                    node("tt:MoveStatus", node("tt:PanTilt", moving), node("tt:Zoom", moving)),
-                )
-                if device.personality.tells_position
-                else ()
-            ),
+            *((node("tt:Position", _vector(head.position())),) if device.personality.tells_position else ()),
+            node("tt:MoveStatus", node("tt:PanTilt", moving), node("tt:Zoom", moving)),
             node("tt:UtcTime", zulu(device.clock.now())),
         ),
     )

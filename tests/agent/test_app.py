@@ -101,10 +101,11 @@ def test_the_listener_of_a_device_that_is_back_pauses_no_longer(tmp_path: Path) 
         running(entry("gate", ip=free_ip())) as county,
         box(tmp_path, f"{county.device('gate').ip}/32") as app,
     ):
-        wait_until(lambda: bool(app._listening), within_s=5, what="the device is listened to")
-        (name,) = app._listening
+        wait_until(lambda: bool(app._listeners), within_s=5, what="the device is listened to")
+        (name,) = app._listeners
         woken: list[str] = []
-        app._listening[name].wake = lambda: woken.append(name)  # type: ignore[method-assign]
+        _listener, worker, _backoff = app._listeners[name]
+        worker.wake = lambda: woken.append(name)  # type: ignore[method-assign]
         app.prober.on_back(name)
         app.prober.on_back("nobody")
         assert name in woken

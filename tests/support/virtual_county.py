@@ -118,6 +118,17 @@ class RunningCounty:
 
         self.wait(run())
 
+    def move(self, **addresses: str) -> None:
+        """Give devices other addresses, all at once: first every port is closed, then each opens anew."""
+
+        async def run() -> None:
+            for name in addresses:
+                await self.station(name).vacate()
+            for name, ip in addresses.items():
+                await self.station(name).take(ip)
+
+        self.wait(run())
+
 
 def entry(name: str = "cam", **more: object) -> dict[str, object]:
     """A device of a county file on an address and port of its own."""

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from agent.devices import OnvifRoom
-from agent.devices.survey import Kind, Ports, Surveyed, _neighbours
+from agent.devices.neighbours import neighbours
+from agent.devices.survey import Kind, Ports, Surveyed
 from tests.agent.devices.builders import QUICK
 from tests.support.hostile import Hostile, answering
 from tests.support.processes import free_port
@@ -92,5 +93,5 @@ def test_macs_come_from_the_kernel_s_table(tmp_path: Path) -> None:
         "192.168.1.65     0x1         0x0         00:00:00:00:00:00     *        eth0\n"
         "broken\n"
     )
-    assert _neighbours(table) == {"192.168.1.64": "44-19-B6-01-02-03"}
-    assert _neighbours(tmp_path / "none") == {}
+    assert neighbours(table) == {"192.168.1.64": "44-19-B6-01-02-03"}
+    assert neighbours(tmp_path / "none") == {}

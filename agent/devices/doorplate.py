@@ -1,0 +1,116 @@
+"""Who answers at a device's address, found out before a password goes there.
+
+    neighbour table (MAC) ─┐
+    GetEndpointReference ──┼──> marks ──> the register: same, cannot tell ──> go on
+    unicast probe ─────────┘                            other ──> OTHER_DEVICE, nothing secret was sent
+
+Law: all of it is asked without credentials, on the connection over which a log-in would follow, and anew on
+each connection: an address cannot change hands without breaking them. A device that lets the box in is
+compared again, with everything it tells then.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+from agent import marks
+from agent.devices import identity_sentences
+from agent.devices.discovery import reference_at
+from agent.devices.neighbours import NEIGHBOURS, mac_at
+from agent.devices.session import Session
+from agent.errors import DeviceTrouble
+from agent.marks import Marks, Match
+from agent.model import Device, Identity
+from agent.ports import Register
+
+SILENT_LOOKS = 1
+"""One failing climb is no news; after it a device whose discovery was switched off is believed."""
+PROBE_S = 0.3
+"""How long an announcement is waited for; on a LAN it comes within 20 ms."""
+
+
+def shown_marks(session: Session, *, neighbours: Path = NEIGHBOURS) -> Marks:
+    """What whoever answers shows to strangers. Raises DeviceError when nobody answers."""
+    host = session.device.host
+    reference = session.reference() or reference_at(host, wait_s=PROBE_S)
+    return marks.made(reference=reference, macs=filter(None, [mac_at(host, neighbours)]))
+
+
+class Doorplate:
+    """What one device shows to strangers, compared with what is known of it. Thread-safe."""
+
+    def __init__(
+        self,
+        device: Device,
+        register: Register,
+        *,
+        neighbours: Path = NEIGHBOURS,
+    ) -> None:
+        self._device = device
+        self._register = register
+        self._neighbours = neighbours
+        self._lock = threading.Lock()
+        self._tells = True
+        self._announces = True
+        self._last_shown: Marks | None = None
+        self._silent_looks: int | None = None
+        """Looks in a row without a reference since there was one; None before there ever was."""
+
+    def look(self, session: Session) -> None:
+        """Ask who answers. Raises DeviceError OTHER_DEVICE, or that nobody answers."""
+        if not self._register.knows(self._device.id):
+            return
+        self._judge(session, self._shown(session))
+
+    def told(self, session: Session, identity: Identity) -> None:
+        """Compare what a device tells that let the box in, and learn it. Raises DeviceError OTHER_DEVICE."""
+        shown = self._last_shown or self._shown(session)
+        met = marks.merged(replace(shown, macs=frozenset()), marks.of_identity(identity))
+        self._judge(session, met)
+        self._register.learn(self._device.id, met, near=replace(shown, references=frozenset()))
+
+    def doubt(self) -> None:
+        """A connection failed: look anew, by every way there is, before the next question."""
+        with self._lock:
+            self._tells = self._announces = True
+            self._last_shown = None
+
+    def _judge(self, session: Session, met: Marks) -> None:
+        opinion = self._register.judge(self._device.id, met)
+        if opinion.match is not Match.OTHER:
+            return
+        self.doubt()
+        detail = identity_sentences.other_device(session.where, str(met), opinion.why)
+        raise session.error(DeviceTrouble.OTHER_DEVICE, detail)
+
+    def _shown(self, session: Session) -> Marks:
+        """Marks that cost no log-in. A way that told nothing is not gone again until there is a doubt."""
+        told = session.reference() if self._tells else ""
+        self._tells = bool(told)
+        macs = list(filter(None, [mac_at(self._device.host, self._neighbours)]))
+        shown = marks.made(reference=told, macs=macs)
+        if self._announces and (not shown.references or self._is_other(shown)):
+            announced = reference_at(self._device.host, wait_s=PROBE_S)
+            self._announces = bool(announced)
+            shown = marks.made(references=[told, announced], macs=macs)
+        self._require_shown(session, bool(shown.references))
+        self._last_shown = shown
+        return shown
+
+    def _is_other(self, met: Marks) -> bool:
+        return self._register.judge(self._device.id, met).match is Match.OTHER
+
+    def _require_shown(self, session: Session, shows: bool) -> None:
+        """Raises DeviceError for a device that used to show its reference and does not: it may be another one
+        that starts up, whose web server is there before its discovery is. After some looks it is believed."""
+        with self._lock:
+            if shows:
+                self._silent_looks = 0
+            elif self._silent_looks is not None:
+                self._silent_looks += 1
+            silent = self._silent_looks or 0
+        if 0 < silent <= SILENT_LOOKS:
+            self.doubt()
+            raise session.error(DeviceTrouble.HUNG, identity_sentences.shows_nothing(session.where))

@@ -1,0 +1,26 @@
+"""What is said about a device's identity: another one at its address, moved, swapped, collided.
+
+Law: as in ``sentences``. An address stands in the text so that somebody can go there.
+"""
+
+from __future__ import annotations
+
+from agent.devices.sentences import both
+
+
+def other_device(where: str, met: str, why: str) -> str:
+    """``met`` are the marks of who answers, ``why`` how they compare."""
+    return both(
+        f"{where} 上应答的是另一台设备（{met}；{why}），已停止登录：请核对是否更换、改址或地址冲突",
+        f"another device answers at {where} ({met}; {why}), nothing is sent to it any more: "
+        "check whether the device was replaced or readdressed, and for an address conflict",
+    )
+
+
+def shows_nothing(where: str) -> str:
+    """A device that showed who it is before does not: no password goes there for now."""
+    return both(
+        f"{where} 暂未表明身份（可能正在启动，或已换成别的设备），先不发送口令，稍后再看",
+        f"{where} does not say who it is at the moment (it may be starting, or be another device): "
+        "no password is sent, it is asked again shortly",
+    )

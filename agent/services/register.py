@@ -1,0 +1,189 @@
+"""The marks and whereabouts of the ledger's devices, by ledger id, kept in the notebook.
+
+Law: marks change only by a device that is recognised by those it had; what two rows share is found and told,
+never merged. Where a device was last is kept beside, so that a restart begins where the device is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from agent import marks
+from agent.errors import StoreFull
+from agent.marks import Marks, Match, Opinion
+from agent.ports import Notebook
+
+log = logging.getLogger(__name__)
+
+MARKS_TOPIC = "marks"
+PLACE_TOPIC = "whereabouts"
+FOUND_TOPIC = "found"
+ACCEPT_TOPIC = "accept"
+ACCEPT_S = 86_400.0
+"""How long an operator's word holds that a device was replaced."""
+SEEN_EVERY_S = 3600.0
+"""How often the time of a device that stays where it is is written down: the disk lasts years."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a device was last, and the address of the configuration from which it went there."""
+
+    host: str
+    port: int
+    seen_unix: float = 0.0
+    from_host: str = ""
+    from_port: int = 0
+
+
+class DeviceRegister:
+    """Implements Register over a Notebook. Thread-safe."""
+
+    def __init__(self, notebook: Notebook, *, unix: Callable[[], float] = time.time) -> None:
+        self._notebook = notebook
+        self._unix = unix
+        self._lock = threading.Lock()
+        read = {name: marks.read(document) for name, document in notebook.notes(MARKS_TOPIC).items()}
+        self._marks = {name: known for name, known in read.items() if known is not None}
+        places = {name: _place(document) for name, document in notebook.notes(PLACE_TOPIC).items()}
+        self._places = {name: place for name, place in places.items() if place is not None}
+        self._present: frozenset[str] | None = None
+        self._common = marks.common_of(self._marks.values())
+
+    def keep_to(self, devices: frozenset[str]) -> None:
+        """Only these ids are in the ledger: what is kept of others stays on the disk and decides nothing."""
+        with self._lock:
+            self._present = devices
+            self._common = marks.common_of(self._rows().values())
+
+    def knows(self, device: str) -> bool:
+        known = self._marks.get(device)
+        return known is not None and not known.is_empty
+
+    def judge(self, device: str, met: Marks) -> Opinion:
+        with self._lock:
+            known = self._marks.get(device)
+            if known is None or known.is_empty:
+                return Opinion(Match.UNSURE, "nothing is known of it")
+            opinion = marks.compare(known, met, common=self._common)
+            if opinion.match is not Match.OTHER or not self._read_anew(device):
+                return opinion
+            known = self._marks.get(device, Marks())
+            if known.is_empty:
+                return Opinion(Match.UNSURE, "whoever answers is accepted")
+            return marks.compare(known, met, common=self._common)
+
+    def accept(self, device: str) -> None:
+        """The operator says: the device was replaced, whoever lets the box in at its address is it now.
+
+        Taken up by whichever process next meets another device there, within ``ACCEPT_S``.
+        """
+        self._notebook.note(device, ACCEPT_TOPIC, f"{self._unix() + ACCEPT_S:.0f}")
+
+    def _read_anew(self, device: str) -> bool:
+        """Before a device is called another one: what the operator accepted or another process learnt counts.
+        True when something is different from before."""
+        until = self._notebook.noted(device, ACCEPT_TOPIC)
+        if until is not None:
+            with contextlib.suppress(StoreFull):
+                self._notebook.strike(device, ACCEPT_TOPIC)
+                if until.isdigit() and 0 < int(until) - self._unix() <= ACCEPT_S + 1:
+                    self._notebook.strike(device, MARKS_TOPIC)
+                    log.warning("device=%s marks are forgotten: the operator accepts another device", device)
+        document = self._notebook.noted(device, MARKS_TOPIC)
+        fresh = (marks.read(document) if document is not None else None) or Marks()
+        before, self._marks[device] = self._marks.get(device), fresh
+        self._common = marks.common_of(self._rows().values())
+        return fresh != before
+
+    def learn(self, device: str, met: Marks, *, near: Marks) -> None:
+        with self._lock:
+            known = self._marks.get(device, Marks())
+            if not known.is_empty and marks.compare(known, met).match is not Match.SAME:
+                return
+            after = marks.merged(known, met)
+            if not known.macs and not met.macs:
+                after = marks.merged(after, near)
+            if after == known or after.is_empty:
+                return
+            self._marks[device] = after
+            self._common = marks.common_of(self._rows().values())
+        log.info("device=%s marks=%s", device, after)
+        self._note(device, MARKS_TOPIC, marks.written(after))
+
+    def seed(self, device: str, met: Marks) -> None:
+        """What discovery told of a device before anybody logged in to it; no effect once more is known."""
+        if not self.knows(device):
+            self.learn(device, met, near=Marks())
+
+    def remember_found(self, device: str) -> None:
+        """This row was made by discovery: the command line lists it beside the configured ones."""
+        if self._notebook.noted(device, FOUND_TOPIC) is None:
+            self._note(device, FOUND_TOPIC, "yes")
+
+    def found(self) -> tuple[str, ...]:
+        """The ids of rows that discovery made and whose place is known."""
+        return tuple(name for name in self._notebook.notes(FOUND_TOPIC) if name in self._places)
+
+    def ledger(self) -> Mapping[str, Marks]:
+        """The marks of all devices of the ledger."""
+        with self._lock:
+            return self._rows()
+
+    def shared(self) -> Mapping[str, tuple[str, ...]]:
+        """Marks that several rows bear, with the rows: clones, or one device listed twice."""
+        bearers: dict[str, list[str]] = {}
+        for name, known in self.ledger().items():
+            for mark in (*known.references, *known.macs):
+                bearers.setdefault(mark, []).append(name)
+        return {mark: tuple(names) for mark, names in bearers.items() if len(names) > 1}
+
+    def marks_of(self, device: str) -> Marks:
+        """Empty when nothing is known."""
+        return self._marks.get(device, Marks())
+
+    def place_of(self, device: str) -> Place | None:
+        """Where a device was last; None when it never was met."""
+        return self._places.get(device)
+
+    def seen(self, device: str, place: Place) -> None:
+        """The device answered there. Written when it is elsewhere than before, else once in an hour."""
+        before = self._places.get(device)
+        stays = before is not None and _address(before) == _address(place)
+        if stays and before is not None and 0 <= place.seen_unix - before.seen_unix < SEEN_EVERY_S:
+            return
+        self._places[device] = place
+        document = {name: getattr(place, name) for name in Place.__dataclass_fields__}
+        self._note(device, PLACE_TOPIC, json.dumps(document))
+
+    def _rows(self) -> dict[str, Marks]:
+        present = self._present
+        return {name: known for name, known in self._marks.items() if present is None or name in present}
+
+    def _note(self, device: str, topic: str, document: str) -> None:
+        with contextlib.suppress(StoreFull):
+            self._notebook.note(device, topic, document)
+
+
+def _address(place: Place) -> tuple[str, int, str, int]:
+    return place.host, place.port, place.from_host, place.from_port
+
+
+def _place(document: str) -> Place | None:
+    try:
+        told = json.loads(document)
+        return Place(
+            str(told["host"]),
+            int(told["port"]),
+            float(told["seen_unix"]),
+            str(told["from_host"]),
+            int(told["from_port"]),
+        )
+    except (ValueError, KeyError, TypeError):
+        return None
