@@ -14,6 +14,7 @@ import ipaddress
 import selectors
 import socket
 import struct
+import threading
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -45,8 +46,9 @@ _DATAGRAM_BYTES = 65_535
 _MOST_FOUND = 1024
 MOST_OF_A_HOST = 32
 """References of one host that are looked at: a recorder has several, a hostile host 10,000."""
-_HEARD = Vocabulary()
-"""Names in answers of the whole LAN: anybody may send them, so they share one bound."""
+_NAMES_OF_A_HOST, _BYTES_OF_A_HOST = 256, 8 * 1024
+"""An announcement of a recorded device has some 40 names."""
+_MOST_HOSTS = 1024
 _SCOPE = "onvif://www.onvif.org/"
 
 
@@ -100,7 +102,7 @@ def read_match(datagram: bytes, sender: str, asked: set[str]) -> Sequence[Found]
     The host is the one the answer came from, whatever addresses it claims.
     """
     try:
-        opened = soap.opened(datagram, "", Limits(), vocabulary=_HEARD)
+        opened = soap.opened(datagram, "", Limits(), vocabulary=_HEARD.of(sender))
     except soap.NotAnEnvelope:
         return ()
     relates = child_text(child(opened.root, "Header"), "RelatesTo")
@@ -108,6 +110,25 @@ def read_match(datagram: bytes, sender: str, asked: set[str]) -> Sequence[Found]
         return ()
     matches = (node for node in opened.content if local_name(node) == "ProbeMatch")
     return [made for node in islice(matches, 32) if (made := _found(node, sender)) is not None]
+
+
+class _Heard:
+    """The names each sender may use, for the life of the process: one that invents names silences itself
+    alone. Senders past the bound share what is left. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, Vocabulary] = {}
+        self._others = Vocabulary()
+        self._lock = threading.Lock()
+
+    def of(self, sender: str) -> Vocabulary:
+        with self._lock:
+            if sender not in self._of and len(self._of) >= _MOST_HOSTS:
+                return self._others
+            return self._of.setdefault(sender, Vocabulary(_NAMES_OF_A_HOST, most_bytes=_BYTES_OF_A_HOST))
+
+
+_HEARD = _Heard()
 
 
 class _Prober:

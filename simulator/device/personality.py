@@ -131,9 +131,7 @@ class Personality:
     snapshot_basic: bool = False  # snapshots are fetched with HTTP Basic, else with Digest
     max_presets: int = 255
     preset_tours: bool = False  # GetPresetTours and what belongs to it
-    tells_position: bool = (
-        True  # in GetStatus; recorded Reolink E1: only whether it moves
-    )
+    tells_position: bool = True  # in GetStatus; recorded Reolink E1: only whether it moves
     passages: PassageReport = PassageReport.TOTAL
     keeps_counter: bool = False  # over a restart
     system_uris: bool = True  # GetSystemUris, StartSystemRestore

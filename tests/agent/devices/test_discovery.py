@@ -131,6 +131,14 @@ def test_what_is_no_subnet_is_told() -> None:
         ROOM.discover(["not-a-subnet"])
 
 
+def test_one_that_invents_names_silences_itself_alone() -> None:
+    asked = {"urn:uuid:ours"}
+    for number in range(600):
+        read_match(f"<e><n{number}/></e>".encode(), "10.9.9.9", asked)
+    assert read_match(match(), "10.9.9.9", asked) == ()
+    assert len(read_match(match(), "10.9.9.8", asked)) == 1
+
+
 def test_the_host_is_where_the_answer_came_from() -> None:
     (found,) = read_match(
         match(xaddrs="http://169.254.1.1/onvif http://10.0.0.9:8080/onvif"), "10.0.0.9", {"urn:uuid:ours"}

@@ -223,8 +223,8 @@ def test_the_second_device_of_a_make_is_asked_less_and_refuses_nothing(
             room = OnvifRoom(limits=QUICK, notebook=book)  # as after a restart
         contact(room, row(county, "two"), pulls=4)
         second = count(county, "two", "requests"), refusals(county, "two")
-        assert second[1] == 1, "GetEndpointReference, which is optional and asked of every device"
-        assert first[1] == 5, "log-in unasked, GetServices, duration, SetSynchronizationPoint, and that one"
+        assert second[1] == 0
+        assert first[1] == 4, "log-in unasked, GetServices, duration, SetSynchronizationPoint"
         assert second[0] <= first[0] - 4, (first, second)
 
 
@@ -292,9 +292,9 @@ def test_a_dead_media2_is_asked_for_encoders_once() -> None:
                 adapter.climb()
             with contextlib.closing(room.settings(row(county, name))) as aspects:
                 assert aspects["encoder"].read()["sub.fps"] == 10
-        # GetEndpointReference is asked of both; Media2 of the first, for encoders and for profiles.
-        assert count(county, "one", "not_supported") == 3
-        assert count(county, "two", "not_supported") == 1
+        # Media2 is asked of the first, for encoders and for profiles.
+        assert count(county, "one", "not_supported") == 2
+        assert count(county, "two", "not_supported") == 0
 
 
 @pytest.mark.parametrize(

@@ -319,7 +319,8 @@ def test_only_a_session_makes_a_transport() -> None:
 
 
 def test_a_session_asks_whether_it_may_before_it_sends() -> None:
-    """Every method of the session that reaches the transport is private, or begins with the question."""
+    """Every method of the session that reaches the transport is private, begins with the question, or asks
+    only who is there (``recognise``)."""
     tree = ast.parse((ROOM / "session.py").read_text("utf-8"))
     session = next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Session")
     sending = {
@@ -327,7 +328,11 @@ def test_a_session_asks_whether_it_may_before_it_sends() -> None:
         for method in session.body
         if isinstance(method, ast.FunctionDef) and "self.transport." in ast.unparse(method)
     }
-    assert sending.keys() == {"_sent", "_got", "_uploaded", "ask_with_file", "close"}
+    assert sending.keys() == {
+        *("_sent", "_got", "_uploaded", "ask_with_file", "close"),
+        *("__init__", "recognise"),
+    }
+    assert "self.transport.introduce = " in sending["__init__"]
     assert "_require_allowed" in sending["ask_with_file"]
 
 
