@@ -335,8 +335,13 @@ class BoxApp:
     def _take_in(self, found: Found, name: str) -> None:
         """Remember what was found and take it under care."""
         port = found.port or self._config.search.port
-        document = {"reference": found.endpoint_reference, "host": found.host, "port": port}
-        device = found_device(name, host=found.host, port=port, search=self._config.search)
+        document = {
+            "reference": found.endpoint_reference,
+            "host": found.host,
+            "port": port,
+            "tls": found.tls,
+        }
+        device = found_device(name, host=found.host, port=port, tls=found.tls, search=self._config.search)
         log.info("device=%s found at %s:%d %s", device.id, found.host, port, found.hardware)
         self.store.remember_device(device.id, json.dumps(document))
         self.register.seed(device.id, moving_words.marks_of(found))
@@ -475,13 +480,14 @@ def device_of(section: DeviceSection) -> Device:
     )
 
 
-def found_device(name: str, *, host: str, port: int, search: SearchSection) -> Device:
+def found_device(name: str, *, host: str, port: int, search: SearchSection, tls: bool = False) -> Device:
     """A ledger row for what discovery found, under the id its marks gave it."""
     return Device(
         id=name,
         device_class=DeviceClass.SMART_CAMERA,
         host=host,
         port=port,
+        tls=tls,
         username=search.username,
         password=read_password(search.password_file, device=name),
     )
@@ -500,7 +506,8 @@ def remembered(ledger: Ledger, register: DeviceRegister, search: SearchSection) 
             log.warning("device=%s what was remembered cannot be read: %s", name, error)
             continue
         register.remember_found(name)
-        devices.append(found_device(name, host=host, port=port, search=search))
+        tls = told.get("tls") is True
+        devices.append(found_device(name, host=host, port=port, tls=tls, search=search))
     return devices
 
 

@@ -101,6 +101,8 @@ class Found:
     title: str = ""
     mac_address: str | None = None
     """``XX-XX-XX-XX-XX-XX`` as the kernel saw it; None off the box's own networks."""
+    tls: bool = False
+    """It offers HTTPS alone."""
 
 
 class FrameJudge(Protocol):

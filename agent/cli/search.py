@@ -76,14 +76,16 @@ def _check(subnets: Sequence[str]) -> None:
 def _row(desk: Desk, host: str, found: Found | None, seen: Surveyed | None) -> dict[str, object]:
     kind = Kind.ONVIF if seen is None or (found is not None and seen.kind is Kind.OTHER) else seen.kind
     port = found.port if found is not None else 0 if seen is None else seen.port
+    tls = found.tls if found is not None else seen is not None and seen.tls
     known = next((device.id for device in desk.devices if device.host == host), "")
     return {
-        "address": f"{host}:{port}" if port else host,
+        "address": f"{'https://' if tls else ''}{host}:{port}" if port else host,
         "kind": KIND_WORDS[kind] if not desk.paper.as_json else kind,
         "make": "" if seen is None else seen.make_hint,
         "model": "" if found is None else found.hardware,
         "mac": None if seen is None else seen.mac_address,
         "ledger": known,
         "note": "" if seen is None else seen.detail,
+        "tls": tls,
         "endpoint_reference": "" if found is None else found.endpoint_reference,
     }

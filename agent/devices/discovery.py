@@ -230,6 +230,7 @@ def _found(node: etree._Element, sender: str) -> Found | None:
         scopes=scopes,
         hardware=_scope(scopes, "hardware/"),
         title=_scope(scopes, "name/"),
+        tls=xaddr.startswith("https://"),
     )
 
 

@@ -202,15 +202,23 @@ class OnvifRoom:
             LoginMemory(self._notebook, device.id).lifted()
 
     def look_at(self, host: str, port: int) -> Marks | None:
-        """The marks of whoever answers at an address, without a log-in; None when nobody does."""
-        stranger = Device(f"at-{host}", DeviceClass.INTEGRATED, host, port)
-        account = Account("", Secret(""), rest_s=0)
-        session = Session(stranger, account, self._services, limits=self._limits)
-        with contextlib.closing(session), session.transport.within(self._limits.total_s):
-            try:
-                return shown_marks(session)
-            except DeviceError as error:
-                return None if error.kind is DeviceTrouble.UNREACHABLE else Marks()
+        """The marks of whoever answers at an address, without a log-in; None when nobody does.
+
+        Asked in plain text, and over TLS where that is no way to speak to it; no pin is kept of a stranger.
+        """
+        for tls in (False, True):
+            stranger = Device(f"at-{host}", DeviceClass.INTEGRATED, host, port, tls=tls)
+            account = Account("", Secret(""), rest_s=0, pins=Pins())
+            session = Session(stranger, account, self._services, limits=self._limits)
+            with contextlib.closing(session), session.transport.within(self._limits.total_s):
+                try:
+                    return shown_marks(session)
+                except DeviceError as error:
+                    if error.kind is DeviceTrouble.UNREACHABLE:
+                        return None
+                    if error.kind not in (DeviceTrouble.NO_ONVIF, DeviceTrouble.BAD_ANSWER):
+                        return Marks()
+        return Marks()
 
     def discover(self, subnets: Iterable[str]) -> Sequence[Found]:
         """Devices that answer WS-Discovery. Raises ValueError for what is no IPv4 subnet."""
@@ -234,6 +242,7 @@ class OnvifRoom:
                 one.host,
                 one.port,
                 mac_address=min(met.macs, default=None),
+                tls=one.tls,
             )
             for one, met in looked
             if met is not None

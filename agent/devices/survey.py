@@ -25,6 +25,7 @@ from agent.devices.account import Account
 from agent.devices.identity import read_device_information
 from agent.devices.limits import Deadline, Limits
 from agent.devices.neighbours import neighbours
+from agent.devices.pins import Pins
 from agent.devices.session import Session
 from agent.devices.transport import connect
 from agent.devices.wsdl import Services
@@ -34,6 +35,8 @@ from protocol.words import DeviceClass
 
 HTTP_PORTS = (80, 8000, 8080, 8899, 2020)
 """ONVIF's usual doors: most makes 80, OEM 8000 and 8080, XiongMai 8899, TP-Link 2020."""
+HTTPS_PORTS = (443,)
+"""Asked where no plain door speaks ONVIF: whoever gives HTTPS alone has it here."""
 RTSP_PORT = 554
 _WINDOW, _GENTLE_WINDOW = 256, 16
 _CONNECT_S = 0.8
@@ -80,6 +83,8 @@ class Surveyed:
     mac_address: str | None = None
     make_hint: str = ""
     detail: str = ""
+    tls: bool = False
+    """ONVIF is spoken over HTTPS at ``port``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +93,12 @@ class Ports:
 
     http: tuple[int, ...] = HTTP_PORTS
     rtsp: int = RTSP_PORT
+    https: tuple[int, ...] = ()
+
+    @classmethod
+    def usual(cls) -> Ports:
+        """Those of the makes met in villages."""
+        return cls(https=HTTPS_PORTS)
 
 
 def survey(
@@ -103,7 +114,7 @@ def survey(
 
     At most 1,024 addresses; those that are silent cost 0.8 s for each 256 knocks, two knocks an address.
     """
-    tried = ports or Ports()
+    tried = ports or Ports.usual()
     networks = [ipaddress.IPv4Network(subnet, strict=False) for subnet in subnets]
     all_hosts = islice((str(host) for network in networks for host in network.hosts()), _MOST)
     hosts = [host for host in all_hosts if host not in leave]
@@ -111,14 +122,15 @@ def survey(
     first = {*tried.http[:1], tried.rtsp}
     states = _knocked([(host, port) for port in first for host in hosts], window)
     alive = [host for host in hosts if any((host, port) in states for port in first)]
-    rest = [port for port in tried.http if port not in first]
+    rest = [port for port in (*tried.http, *tried.https) if port not in first]
     states |= _knocked([(host, port) for port in rest for host in alive], window)
     macs = neighbours()
 
     def told(host: str) -> Surveyed:
-        open_ports = tuple(port for port in (*tried.http, tried.rtsp) if states.get((host, port)))
+        known = (*tried.http, *tried.https, tried.rtsp)
+        open_ports = tuple(port for port in known if states.get((host, port)))
         mac = macs.get(host)
-        found = _told_apart(host, open_ports, services, limits=limits, rtsp_port=tried.rtsp)
+        found = _told_apart(host, open_ports, services, limits=limits, tried=tried)
         return replace(
             found, open_ports=open_ports, mac_address=mac, make_hint=_MAKES.get((mac or "")[:8], "")
         )
@@ -178,16 +190,18 @@ def _hung_up(sock: socket.socket, selector: selectors.BaseSelector, ends: dict[s
 
 
 def _told_apart(
-    host: str, open_ports: Sequence[int], services: Services, *, limits: Limits, rtsp_port: int
+    host: str, open_ports: Sequence[int], services: Services, *, limits: Limits, tried: Ports
 ) -> Surveyed:
-    """Ask for ONVIF at each web port, then for RTSP."""
+    """Ask for ONVIF at each web port, in plain text first, then for RTSP."""
+    rtsp_port = tried.rtsp
     web = [port for port in open_ports if port != rtsp_port]
     for port in web:
-        kind = _onvif(host, port, services, limits=limits)
+        tls = port in tried.https
+        kind = _onvif(host, port, services, limits=limits, tls=tls)
         if kind is Kind.NOT_ACTIVATED:
-            return Surveyed(host, kind, port, detail=sentences.not_activated(f"{host}:{port}"))
+            return Surveyed(host, kind, port, detail=sentences.not_activated(f"{host}:{port}"), tls=tls)
         if kind is Kind.ONVIF:
-            return Surveyed(host, kind, port)
+            return Surveyed(host, kind, port, tls=tls)
     speaks_rtsp = rtsp_port in open_ports and _rtsp(host, rtsp_port)
     if speaks_rtsp and web:
         detail = sentences.onvif_closed(f"{host}:{web[0]}", rtsp_port)
@@ -197,10 +211,10 @@ def _told_apart(
     return Surveyed(host, Kind.OTHER, web[0] if web else 0)
 
 
-def _onvif(host: str, port: int, services: Services, *, limits: Limits) -> Kind:
+def _onvif(host: str, port: int, services: Services, *, limits: Limits, tls: bool) -> Kind:
     """Whether ONVIF answers, asked without credentials; OTHER when it does not."""
-    device = Device(f"survey-{host}", DeviceClass.INTEGRATED, host, port)
-    account = Account("", Secret(""), rest_s=0)
+    device = Device(f"survey-{host}", DeviceClass.INTEGRATED, host, port, tls=tls)
+    account = Account("", Secret(""), rest_s=0, pins=Pins())
     session = Session(device, account, services, limits=replace(limits, total_s=_ASK_S))
     with contextlib.closing(session), session.transport.within(_ASK_S):
         try:

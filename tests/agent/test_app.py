@@ -71,6 +71,14 @@ def test_what_answers_in_the_subnet_becomes_a_device_once_and_stays_one(tmp_path
             assert events_of(app).count("device_found") == 1
 
 
+def test_a_device_with_https_alone_is_taken_in_with_https(tmp_path: Path) -> None:
+    with running(entry("gate", tls=True)) as county, box(tmp_path, f"{county.device('gate').ip}/32") as app:
+        wait_until(lambda: "device_found" in events_of(app), within_s=20, what="it is found")
+        (device,) = app.store.remembered_devices()
+        wait_until(lambda: logged_in(app, device), within_s=20, what="it is logged in to")
+        assert json.loads(app.store.remembered_devices()[device])["tls"] is True
+
+
 def test_a_device_that_moved_is_told_once_and_keeps_its_id(tmp_path: Path) -> None:
     old, new, later = (free_ip() for _ in range(3))
     subnets = [f"{ip}/32" for ip in (old, new, later)]

@@ -131,6 +131,19 @@ def test_what_is_no_subnet_is_told() -> None:
         ROOM.discover(["not-a-subnet"])
 
 
+@pytest.mark.parametrize(
+    ("xaddrs", "tls"),
+    [
+        ("https://127.9.9.9/onvif/device_service", True),
+        ("https://127.9.9.9/onvif/device_service http://127.9.9.9/onvif/device_service", False),
+        ("http://127.9.9.9/onvif/device_service", False),
+    ],
+)
+def test_who_offers_https_alone_is_told_so(xaddrs: str, tls: bool) -> None:
+    (found,) = read_match(match(xaddrs=xaddrs), "127.9.9.9", {"urn:uuid:ours"})
+    assert (found.tls, found.port) == (tls, 443 if tls else 80)
+
+
 def test_one_that_invents_names_silences_itself_alone() -> None:
     asked = {"urn:uuid:ours"}
     for number in range(600):

@@ -95,3 +95,14 @@ def test_macs_come_from_the_kernel_s_table(tmp_path: Path) -> None:
     )
     assert neighbours(table) == {"192.168.1.64": "44-19-B6-01-02-03"}
     assert neighbours(tmp_path / "none") == {}
+
+
+def test_a_camera_with_https_alone_is_found_as_that_and_recognised() -> None:
+    with running(entry("cam", tls=True)) as county:
+        device = county.device()
+        told = seen(device.ip, Ports((free_port(),), free_port(), (device.http_port,)))
+        assert told is not None
+        assert (told.kind, told.port, told.tls) == (Kind.ONVIF, device.http_port, True)
+        met = OnvifRoom(limits=QUICK).look_at(device.ip, device.http_port)
+        assert met is not None
+        assert any(device.identity.uuid in reference for reference in met.references)
