@@ -98,6 +98,16 @@ def test_an_account_below_administrator_is_given_another_level_and_keeps_its_pas
             upkeep.accounts.set_level("outpost", "User")
 
 
+def test_an_account_that_is_not_listed_is_given_no_password_and_no_level() -> None:
+    with camera() as (county, upkeep):
+        with pytest.raises(DeviceError) as caught:
+            upkeep.accounts.set_password("nobody", Secret("new-Pass-word-1"))
+        assert caught.value.kind is DeviceTrouble.BAD_VALUE
+        assert "nobody" in caught.value.detail and "admin" in caught.value.detail
+        assert "new-Pass" not in str(caught.value)
+        assert county.device().counters["op_SetUser"] == 0
+
+
 def test_an_account_that_was_not_kept_is_no_success() -> None:
     with camera() as (county, upkeep):
         county.switch(lying_set=True)
