@@ -158,10 +158,12 @@ def _heads(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     presets.add_argument("device", help=_DEVICE)
     asked = presets.add_mutually_exclusive_group()
     asked.add_argument("--go", metavar="TOKEN", help="turn to this one and see that it is there / 转到并核对")
-    asked.add_argument("--home", action="store_true", help="turn home / 回守望位")
     asked.add_argument("--set-home", action="store_true", help="the present view is home / 设为守望位")
     asked.add_argument("--store", metavar="NAME", help="the present view, under a name / 存当前位置")
     asked.add_argument("--remove", metavar="TOKEN", help="take one away / 删除")
+    presets.add_argument(
+        "--home", action="store_true", help="turn home; after --set-home, compare / 回守望位"
+    )
     tours = _command(kinds, "tours", heads.tours, "preset tours of a dome or lookout / 巡航")
     tours.add_argument("device", help=_DEVICE)
     operation = tours.add_mutually_exclusive_group()

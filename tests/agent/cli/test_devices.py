@@ -161,8 +161,13 @@ def test_a_backup_goes_back_to_its_own_device(run: Run, county: RunningCounty, t
     assert run("backup", "cam", "-o", str(file))[0] == 0
     assert file.read_bytes().startswith(images.BACKUP)
     county.device("cam").hostname = "changed"
-    assert run("restore", "cam", str(file), "--yes")[0] == 0
+    status, out, _ = run("restore", "cam", str(file), "--yes")
+    assert status == 0 and "restored and compared" in out
     assert county.device("cam").hostname == "cam"
+    county.device("cam").hostname = "changed"
+    county.switch("cam", lying_set=True)
+    status, out, err = run("restore", "cam", str(file), "--yes")
+    assert status == 1 and "the very one from before" in out + err
     (tmp_path / "cam.backup.json").unlink()
     assert run("restore", "cam", str(file), "--yes")[0] == 2
 
