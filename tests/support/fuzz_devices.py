@@ -18,6 +18,7 @@ import contextlib
 import logging
 import os
 import random
+import socket
 import sys
 import threading
 import time
@@ -36,6 +37,7 @@ from agent.devices import (
     discovery,
     habits,
     recording_answers,
+    sip,
     sip_message,
     soap,
 )
@@ -59,8 +61,8 @@ from agent.errors import DeviceError
 from agent.model import Device, Secret
 from protocol.words import DeviceClass
 from runtime.memory import share_heaps
-from tests.support import answers
-from tests.support.hostile import Hostile, answering
+from tests.support import answers, sip_peer
+from tests.support.hostile import Hostile
 from tests.support.memory_in_use import InUse, grown, in_use
 from tests.support.recorded import REPOSITORY
 
@@ -94,6 +96,12 @@ _LINES = (
     b'm: "A, B" <sip:8801@[fd00::1]:5060;transport=udp>;expires=60, <sip:8801@10.0.0.9>;q=0.5\r\n\r\n',
 )
 """What devices say outside of XML: challenges and SIP answers."""
+_RTSP = (
+    b'RTSP/1.0 401 Unauthorized\r\nCSeq: 2\r\nWWW-Authenticate: Digest realm="v", nonce="n"\r\n\r\n',
+    b"RTSP/1.0 200 OK\r\nCSeq: 1\r\nServer: Video 1\r\nContent-Length: 4\r\n\r\nv=0\n",
+)
+_MORE_OF_RTSP = 2
+"""Questions of one climb after the first, over the same connection."""
 _SHARE_DAMAGED = 0.3
 """Of the answers in one talk; a device that damages all of them is left at the first question."""
 LIMITS = Limits(
@@ -101,6 +109,7 @@ LIMITS = Limits(
     connect_s=CALL_S,
     pull_s=0.2,
     unsubscribe_s=0.2,
+    sip_s=CALL_S,
     recordings_s=2 * CALL_S,
     search_s=0.2,
     search_idle_s=0.01,
@@ -139,11 +148,19 @@ class Subject:
         self._opened = contextlib.ExitStack()
         self._server: Hostile | None = None
 
+    def _speak(self, sock: socket.socket, _stop: threading.Event) -> None:
+        request = self.server.requests[-1]
+        sock.sendall(self.says(request))
+        for _ in range(_MORE_OF_RTSP if b" rtsp:" in request.partition(b"\r\n")[0] else 0):
+            more = sock.recv(65_536)
+            if more:
+                sock.sendall(self.says(more))
+
     @property
     def server(self) -> Hostile:
         """Listens from the first call on; answers a request with what ``says`` makes of it."""
         if self._server is None:
-            self._server = self._opened.enter_context(answering(lambda request: self.says(request)))
+            self._server = self._opened.enter_context(Hostile(self._speak))
         return self._server
 
     def close(self) -> None:
@@ -325,6 +342,23 @@ def talk_to_a_device(known: Mapping[str, Sequence[bytes]], subject: Subject, cha
                 question()
 
 
+def call_by_line(subject: Subject, chance: random.Random) -> None:
+    """A video server climbed over RTSP, and an endpoint asked over SIP by TCP; what they say is damaged."""
+
+    def said(request: bytes) -> bytes:
+        if b" sip:" in request.partition(b"\r\n")[0]:
+            return mutated(sip_peer.reply(request, "200 OK", "Contact: <sip:1@[::1]>"), _LINES, chance)
+        text = chance.choice(_RTSP)
+        return mutated(text, _RTSP, chance) if chance.random() < _SHARE_DAMAGED else text
+
+    subject.says = said
+    device = replace(_device(subject), rtsp_port=subject.server.port, stream_path="/live")
+    with contextlib.closing(OnvifRoom(limits=LIMITS).open(device)) as adapter:
+        assert SECRET not in adapter.climb().detail
+    with contextlib.suppress(OSError):
+        sip.options_by_tcp(device.host, device.port, seconds=CALL_S)
+
+
 def _climb_and_read(device: Device) -> None:
     room = OnvifRoom(limits=LIMITS)
     with contextlib.closing(room.open(device)) as adapter:
@@ -402,6 +436,10 @@ def _next(
     known: Mapping[str, Sequence[bytes]],
 ) -> _Reading:
     if chance.random() < _SHARE_OF_LINES:
+        if tell.executions % _EVERY_CALL == 0:
+            seed = chance.getrandbits(64)
+            by_line = random.Random(seed)
+            return _Reading(lambda: call_by_line(subject, by_line), b"line %d" % seed, whole=True)
         line = mutated(chance.choice(_LINES), _LINES, chance)
         return _Reading(lambda: read_lines(line), line)
     payload = mutated(chance.choice(corpus), corpus, chance)
