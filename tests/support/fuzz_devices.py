@@ -1,9 +1,10 @@
 """Mutated answers against everything that reads a device: ``python -m tests.support.fuzz_devices``.
 
-Seeds are recorded answers where they are there, else two of our own. Each is damaged (bytes flipped, pieces
-cut, doubled, grafted, values replaced) and handed to the parsers in process and, now and then, to a whole
-adapter over a socket. What may come out is a value or the one error the parser names; anything else, and any
-reading longer than its bound, is a finding, and so is memory that grows.
+Seeds are recorded answers where they are there, and our own. Each is damaged (bytes flipped, pieces cut,
+doubled, grafted, values replaced) and handed to the parsers in process and, now and then, to whole adapters
+over a socket: by a device that says the same to everything, by one that knows what is asked and damages some,
+by a video server and a SIP peer. What may come out is a value or the one error the parser names; anything
+else, and any reading longer than its bound, is a finding, and so is memory that grows.
 
 As on the box, answers are read through the vocabulary of one device, in a thread of that device: libxml2
 keeps every name for the life of a thread, and mutated names are new ones. After ``LIFE`` readings the next
