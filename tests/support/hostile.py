@@ -157,8 +157,9 @@ class Hostile:
         self.port = int(self._listener.getsockname()[1])
         self.connections = 0
         self.requests: list[bytes] = []
-        self._threads = [threading.Thread(target=self._accept, name="hostile")]
-        self._threads[0].start()
+        self._threads: list[threading.Thread] = []
+        self._listening = threading.Thread(target=self._accept, name="hostile")
+        self._listening.start()
 
     def __enter__(self) -> Self:
         return self
@@ -171,9 +172,11 @@ class Hostile:
     def close(self) -> None:
         """Stop serving and wait for every connection to end."""
         self._stop.set()
+        self._listening.join(10)
         for thread in self._threads:
             thread.join(10)
         self._listener.close()
+        self._speak = _silent  # it may hold this device: nothing is left for the collector
 
     def _accept(self) -> None:
         while not self._stop.is_set():
@@ -181,8 +184,9 @@ class Hostile:
                 sock, _ = self._listener.accept()
                 self.connections += 1
                 thread = threading.Thread(target=self._serve, args=(sock,), name="hostile-connection")
-                self._threads.append(thread)
+                self._threads = [one for one in self._threads if one.is_alive()]
                 thread.start()
+                self._threads.append(thread)
 
     def _serve(self, sock: socket.socket) -> None:
         with sock, contextlib.suppress(OSError):
