@@ -69,6 +69,9 @@ class FakeAdapter:
     def stream_uri(self) -> str:
         return "rtsp://127.0.0.1/"
 
+    def stream_refused(self) -> None:
+        """Nobody refuses here."""
+
     def snapshot(self) -> bytes:
         return b""
 
@@ -113,6 +116,8 @@ class FakeVideoRoom:
         uri: Callable[[], str],
         judge: FrameJudge,
         on_findings: Callable[[Frame, Sequence[Finding]], None],
+        *,
+        refused: Callable[[], object] = lambda: None,
     ) -> FakeStream:
         self.streams[of.id] = FakeStream(on_findings)
         return self.streams[of.id]
