@@ -54,6 +54,7 @@ class FakeAdapter:
         self.script = list(evidence)
         self.climbs = 0
         self.forgotten = 0
+        self.streams_refused = 0
         self.closed = False
         self.bug: Exception | None = None
 
@@ -70,7 +71,7 @@ class FakeAdapter:
         return "rtsp://127.0.0.1/"
 
     def stream_refused(self) -> None:
-        """Nobody refuses here."""
+        self.streams_refused += 1
 
     def snapshot(self) -> bytes:
         return b""
@@ -109,6 +110,7 @@ class FakeVideoRoom:
 
     def __init__(self) -> None:
         self.streams: dict[str, FakeStream] = {}
+        self.refused: dict[str, Callable[[], object]] = {}
 
     def watch(
         self,
@@ -120,6 +122,7 @@ class FakeVideoRoom:
         refused: Callable[[], object] = lambda: None,
     ) -> FakeStream:
         self.streams[of.id] = FakeStream(on_findings)
+        self.refused[of.id] = refused
         return self.streams[of.id]
 
 
