@@ -475,6 +475,7 @@ def device_of(section: DeviceSection) -> Device:
         sip_user=section.sip_user,
         sip_registrar=section.sip_registrar,
         stream_path=section.stream_path,
+        rtsp_basic=section.rtsp_basic,
         tls=section.tls,
         port_forwarded=section.port_forwarded,
     )

@@ -154,6 +154,11 @@ class DeviceSection(Section):
         False,
         description="It is behind port forwarding (NAT): port and rtsp_port are used, whatever it returns.",
     )
+    rtsp_basic: bool | None = Field(
+        None,
+        description="Whether its stream may get the password in clear (RTSP Basic) where it offers nothing "
+        "better; without it, only while who answers is not in doubt. Never with tls.",
+    )
     sip_port: Port = Field(5060, description="Port for SIP OPTIONS of a conference endpoint.")
     sip_user: SipUser = Field("", description="Number or name of a conference endpoint.")
     sip_registrar: str | None = Field(
@@ -178,6 +183,14 @@ class DeviceSection(Section):
         conference = self.device_class is DeviceClass.CONFERENCE_ENDPOINT
         if self.tls and (conference or self.stream_path is not None):
             raise ValueError("tls is for devices with ONVIF / 只有 ONVIF 设备可以设 tls")
+        return self
+
+    @model_validator(mode="after")
+    def _tls_is_never_basic(self) -> DeviceSection:
+        if self.tls and self.rtsp_basic:
+            raise ValueError(
+                "rtsp_basic sends the password in clear, tls never does / tls 与 rtsp_basic 不能并用"
+            )
         return self
 
     @field_validator("sip_registrar")

@@ -59,6 +59,9 @@ class Device:
     """``host`` or ``host:port`` where the endpoint should be registered."""
     stream_path: str | None = None
     """For RTSP-only devices: path of the stream, no ONVIF asked."""
+    rtsp_basic: bool | None = None
+    """Whether its stream may have the password in clear where it offers nothing better; None: unless it is
+    another device or does not show the marks it is known by. Never with ``tls``."""
     tls: bool = False
     """ONVIF, snapshots and files go over TLS, never in plain text; its certificate is pinned."""
     port_forwarded: bool = False

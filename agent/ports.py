@@ -37,7 +37,12 @@ class DeviceAdapter(Protocol):
         ...
 
     def stream_uri(self) -> str:
-        """URI of the stream to watch (the smallest fit profile), without credentials. Raises DeviceError."""
+        """URI of the stream to watch (the smallest fit profile), without credentials. Raises DeviceError;
+        AUTH_BACKOFF while a log-in that the stream refused rests."""
+        ...
+
+    def stream_refused(self) -> None:
+        """The stream refused the log-in: no address of it is given before the rest is over."""
         ...
 
     def snapshot(self) -> bytes:
@@ -138,8 +143,11 @@ class VideoRoom(Protocol):
         uri: Callable[[], str],
         judge: FrameJudge,
         on_findings: Callable[[Frame, Sequence[Finding]], None],
+        *,
+        refused: Callable[[], object] = ...,
     ) -> StreamWatch:
-        """Start reading. ``uri`` is asked anew at every connect and may raise DeviceError."""
+        """Start reading. ``uri`` is asked anew at every connect and may raise DeviceError; ``refused`` is
+        told each time the stream refused the log-in."""
         ...
 
 
@@ -259,6 +267,10 @@ class Register(Protocol):
 
     def judge(self, device: str, met: Marks) -> Opinion:
         """Whether what was met is this device; ``cannot tell`` when nothing is known of it."""
+        ...
+
+    def bears(self, device: str, met: Marks) -> bool:
+        """Whether one of the marks met is the device's, be it that other rows bear it too."""
         ...
 
     def learn(self, device: str, met: Marks, *, near: Marks) -> None:

@@ -57,7 +57,9 @@ class _Eyes:
 def watch_stream(device: Device, adapter: DeviceAdapter, *, wait_s: float) -> Trial:
     """Wait at most ``wait_s`` for the stream, then look at it for some seconds."""
     eyes = _Eyes()
-    watch = PyavRoom().watch(device, adapter.stream_uri, judge_for(device), eyes.see)
+    watch = PyavRoom().watch(
+        device, adapter.stream_uri, judge_for(device), eyes.see, refused=adapter.stream_refused
+    )
     with contextlib.closing(watch):
         _until(lambda: watch.state().up or watch.state().reason is not Reason.STARTING, wait_s)
         state = watch.state()

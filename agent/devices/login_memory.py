@@ -23,6 +23,8 @@ from agent.model import Secret
 from agent.ports import Notebook
 
 REST_TOPIC = "login_rest"
+STREAM_REST_TOPIC = "stream_rest"
+"""The rest of a log-in that the stream alone refused."""
 MODE_TOPIC = "login_mode"
 _SALT_BYTES = 16
 _PROOF_BYTES = 4
@@ -35,6 +37,7 @@ class LoginMemory:
     notebook: Notebook
     device: str
     unix: Callable[[], float] = time.time
+    rest_topic: str = REST_TOPIC
 
     def rest_left_s(self, username: str, password: Secret, *, rest_s: float) -> float:
         """Seconds for which these credentials must still be left alone; 0 when they may be tried."""
@@ -53,12 +56,12 @@ class LoginMemory:
         proof = base64.b64encode(_proof(username, password, salt)).decode()
         document = {"salt": base64.b64encode(salt).decode(), "proof": proof, "until": self.unix() + rest_s}
         with contextlib.suppress(StoreFull):
-            self.notebook.note(self.device, REST_TOPIC, json.dumps(document))
+            self.notebook.note(self.device, self.rest_topic, json.dumps(document))
 
     def lifted(self) -> None:
         """The credentials were accepted, or the operator says so."""
         with contextlib.suppress(StoreFull):
-            self.notebook.strike(self.device, REST_TOPIC)
+            self.notebook.strike(self.device, self.rest_topic)
 
     def mode(self) -> str | None:
         """How the device was logged in to last; None when that is not known."""
@@ -70,7 +73,7 @@ class LoginMemory:
             self.notebook.note(self.device, MODE_TOPIC, mode)
 
     def _told(self) -> tuple[bytes, bytes, float] | None:
-        document = self.notebook.noted(self.device, REST_TOPIC)
+        document = self.notebook.noted(self.device, self.rest_topic)
         if document is None:
             return None
         try:

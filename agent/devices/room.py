@@ -21,7 +21,7 @@ from agent.devices.habits import HabitBook
 from agent.devices.head_watch import OnvifHeadWatch
 from agent.devices.identity import read_device_information
 from agent.devices.limits import Limits
-from agent.devices.login_memory import LoginMemory
+from agent.devices.login_memory import STREAM_REST_TOPIC, LoginMemory
 from agent.devices.notifications import Tally
 from agent.devices.pins import Pins
 from agent.devices.recordings import RecordingReader
@@ -87,9 +87,10 @@ class OnvifRoom:
         account = self._account(device)
         if device.is_conference:
             return ConferenceAdapter(device, account, limits=self._limits)
+        stream = self._stream_account(device)
         if device.stream_path is not None:
-            return RtspAdapter(device, account, limits=self._limits)
-        return OnvifAdapter(device, account, self._services, limits=self._limits)
+            return RtspAdapter(device, account, limits=self._limits, stream=stream, register=self._register)
+        return OnvifAdapter(device, account, self._services, limits=self._limits, stream=stream)
 
     def subscribe(self, device: Device) -> EventSubscription:
         """The pull point of one device; nothing is sent before the first ``pull``."""
@@ -200,6 +201,7 @@ class OnvifRoom:
                 held[1].retire()
         if self._notebook is not None:
             LoginMemory(self._notebook, device.id).lifted()
+            LoginMemory(self._notebook, device.id, rest_topic=STREAM_REST_TOPIC).lifted()
 
     def look_at(self, host: str, port: int) -> Marks | None:
         """The marks of whoever answers at an address, without a log-in; None when nobody does.
@@ -286,6 +288,14 @@ class OnvifRoom:
             account.doorplate = self._doorplate(device)
             self._accounts[device.id] = (device, account)
             return account
+
+    def _stream_account(self, device: Device) -> Account:
+        """The same log-in at the video service, with a rest of its own."""
+        memory = None
+        if self._notebook is not None:
+            memory = LoginMemory(self._notebook, device.id, rest_topic=STREAM_REST_TOPIC)
+        rest_s = self._limits.refused_pause_s
+        return Account(device.username, device.password, rest_s=rest_s, memory=memory)
 
     def _doorplate(self, device: Device) -> Doorplate | None:
         return None if self._register is None else Doorplate(device, self._register)

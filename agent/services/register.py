@@ -79,6 +79,10 @@ class DeviceRegister:
                 return Opinion(Match.UNSURE, "whoever answers is accepted")
             return marks.compare(known, met, common=self._common)
 
+    def bears(self, device: str, met: Marks) -> bool:
+        known = self._marks.get(device, Marks())
+        return bool(known.references & met.references or known.macs & met.macs)
+
     def accept(self, device: str) -> None:
         """The operator says: the device was replaced, whoever lets the box in at its address is it now.
 

@@ -82,7 +82,7 @@ class Watcher:
         eye = _Eye(self, device, self._watch)
         with self._lock:
             self._eyes[device.id] = eye
-        eye.watch = self._room.watch(device, adapter.stream_uri, self._judge_for(device), eye.on_findings)
+        eye.watch = self._opened(eye, adapter)
 
     def rebind(self, device: Device, adapter: DeviceAdapter) -> None:
         """The device has another address or log-in: read its stream there. Episodes, zones, verdict stay."""
@@ -92,7 +92,7 @@ class Watcher:
         before, eye.device = eye.watch, device
         if before is not None:
             before.close()
-        eye.watch = self._room.watch(device, adapter.stream_uri, self._judge_for(device), eye.on_findings)
+        eye.watch = self._opened(eye, adapter)
 
     def sight(self, device: str) -> Sight | None:
         """What is known of a device's stream and picture; None when it is not watched."""
@@ -152,6 +152,12 @@ class Watcher:
 
     def new_episode(self) -> str:
         return self._new_episode()
+
+    def _opened(self, eye: _Eye, adapter: DeviceAdapter) -> StreamWatch:
+        judge = self._judge_for(eye.device)
+        return self._room.watch(
+            eye.device, adapter.stream_uri, judge, eye.on_findings, refused=adapter.stream_refused
+        )
 
     def _keep(self, device: str, image: Image) -> str | None:
         return self._stills.keep(self._encode(image), device=device, at=self._clock.now())
