@@ -9,12 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 from agent.cli.desk import Desk
 from agent.devices.room import OnvifRoom
+from agent.devices.search_sentences import not_asked
+from agent.devices.subnets import MOST_OF_A_SUBNET, planned
 from agent.devices.survey import Kind, Surveyed
 from agent.errors import ConfigError
 from agent.ports import Found
 
 EXIT_OK = 0
-_MOST = 1024
 
 KIND_WORDS = {
     Kind.ONVIF: "ONVIF",
@@ -29,7 +30,8 @@ def discover(desk: Desk, options: argparse.Namespace) -> int:
     """WS-Discovery and a survey of the subnets, one row a device. No password is sent to anybody."""
     subnets = options.subnet or (list(desk.config.search.subnets) if desk.config else [])
     _check(subnets)
-    desk.paper.line(f"正在查找 / looking: {', '.join(subnets)}")
+    for note in notes(subnets):
+        desk.paper.line(note)
     told, seen = both_ways(desk.room, subnets, gentle=options.gentle)
     announced = {found.host: found for found in told}
     surveyed = {one.host: one for one in seen}
@@ -43,6 +45,13 @@ def discover(desk: Desk, options: argparse.Namespace) -> int:
             columns, cells, empty="没有设备应答：检查网线和网段 / nobody answers: check cable and subnet"
         )
     return EXIT_OK
+
+
+def notes(subnets: Sequence[str]) -> Sequence[str]:
+    """What is said before the search: where it looks, and what it leaves out."""
+    left = planned(subnets).left
+    looking = f"正在查找 / looking: {', '.join(subnets)}"
+    return [looking, not_asked(left)] if left else [looking]
 
 
 def both_ways(
@@ -63,7 +72,7 @@ def _check(subnets: Sequence[str]) -> None:
     problems = []
     for subnet in subnets:
         try:
-            if ipaddress.IPv4Network(subnet, strict=False).num_addresses > _MOST:
+            if ipaddress.IPv4Network(subnet, strict=False).num_addresses > MOST_OF_A_SUBNET:
                 problems.append(f"{subnet}: 最大 /22 / at most a /22")
         except ValueError:
             problems.append(f"{subnet}: 不是 IPv4 网段 / is no IPv4 subnet, e.g. 192.168.1.0/24")

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from agent.__main__ import main
+from agent.cli import search
 from simulator.device import images
 from tests.support.virtual_county import RunningCounty, entry, running
 
@@ -197,6 +198,12 @@ def test_discover_shows_who_answers_and_what_the_ledger_calls_it(run: Run, count
     status, _, err = run("discover", "10.0.0.0/8", "nonsense")
     assert status == 2
     assert "/22" in err and "nonsense" in err
+
+
+def test_discover_says_which_subnets_it_leaves_out() -> None:
+    subnets = [f"127.{number}.0.0/22" for number in range(60, 78)]
+    assert any("未全部查找" in note and "127.77.0.0/22" in note for note in search.notes(subnets))
+    assert not any("未全部查找" in note for note in search.notes(subnets[:16]))
 
 
 def test_a_relay_is_switched_only_when_confirmed(run: Run, county: RunningCounty) -> None:
