@@ -13,7 +13,7 @@ import contextlib
 import selectors
 import socket
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -23,6 +23,7 @@ from agent.devices.account import Account
 from agent.devices.identity import read_device_information
 from agent.devices.limits import Deadline, Limits
 from agent.devices.neighbours import neighbours
+from agent.devices.oui import make_of
 from agent.devices.pins import Pins
 from agent.devices.session import Session
 from agent.devices.subnets import planned, tell_left
@@ -42,22 +43,6 @@ _WINDOW, _GENTLE_WINDOW = 256, 64
 _CONNECT_S = 0.8
 _ASK_S = 3.0
 _ASKERS = 16
-_MAKES: Mapping[str, str] = {
-    "44-19-B6": "Hikvision",
-    "C0-56-E3": "Hikvision",
-    "28-57-BE": "Hikvision",
-    "3C-EF-8C": "Dahua",
-    "90-02-A9": "Dahua",
-    "E0-50-8B": "Dahua",
-    "00-40-8C": "Axis",
-    "AC-CC-8E": "Axis",
-    "48-EA-63": "Uniview",
-    "EC-71-DB": "Reolink",
-    "00-07-5F": "Bosch",
-    "00-12-16": "ICP Internet Communication Payment (OEM IPC)",
-    "5C-62-8B": "TP-Link",
-}
-"""First three bytes of a MAC: IEEE's public registry, makes met in villages. A hint, never an identity."""
 
 
 class Kind(StrEnum):
@@ -131,9 +116,7 @@ def survey(
         open_ports = tuple(port for port in known if states.get((host, port)))
         mac = macs.get(host)
         found = _told_apart(host, open_ports, services, limits=limits, tried=tried)
-        return replace(
-            found, open_ports=open_ports, mac_address=mac, make_hint=_MAKES.get((mac or "")[:8], "")
-        )
+        return replace(found, open_ports=open_ports, mac_address=mac, make_hint=make_of(mac))
 
     opened = {host for (host, _), is_open in states.items() if is_open}
     answering = [host for host in alive if host in opened]
