@@ -43,6 +43,7 @@ from agent.services.register import DeviceRegister
 from agent.services.reporter import BoxFacts, Reporter
 from agent.services.tours import TourWatch
 from agent.services.turns import THREADS
+from agent.services.unusable import UnusableDevices
 from agent.services.watcher import Watcher
 from agent.video.room import PyavRoom
 from agent.video.stills import jpeg
@@ -117,6 +118,7 @@ class BoxApp:
             clock=self._clock,
             subnets=config.search.subnets,
         )
+        self.unusable = UnusableDevices(log_=self.store, clock=self._clock)
         self.video = PyavRoom(clock=self._clock)
         self.prober = Prober(log_=self.store, clock=self._clock, watch=config.watch)
         self.watcher = Watcher(
@@ -319,7 +321,8 @@ class BoxApp:
         announced = self.devices.discover(search.subnets)
         hosts = frozenset(device.host for device in self._known.values())
         heard = {found.host for found in announced}
-        announced = [*announced, *self.devices.knock(search.subnets, leave=hosts | heard)]
+        knocked = self.devices.knock(search.subnets, leave=hosts | heard, unusable=self.unusable.tell)
+        announced = [*announced, *knocked]
         inside = [found for found in announced if is_within(found.host, search.subnets)]
         self.mover.found(inside)
         hosts |= {device.host for device in self._known.values()}

@@ -105,6 +105,18 @@ class Found:
     """It offers HTTPS alone."""
 
 
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """Somebody at an address of a searched subnet who cannot be taken in as it is."""
+
+    host: str
+    kind: str
+    """``not_activated``, ``onvif_off``, ``rtsp_only`` or ``conference``."""
+    make_hint: str
+    detail: str
+    """What to do, in both languages."""
+
+
 class FrameJudge(Protocol):
     """Detection for one stream: frames in, findings out. Pure: no clock, no I/O."""
 

@@ -6,6 +6,7 @@ import argparse
 import ipaddress
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from agent.cli.desk import Desk
 from agent.devices.room import OnvifRoom
@@ -22,6 +23,7 @@ KIND_WORDS = {
     Kind.NOT_ACTIVATED: "未激活 not activated",
     Kind.ONVIF_OFF: "ONVIF 未开 ONVIF off",
     Kind.RTSP_ONLY: "仅视频流 RTSP only",
+    Kind.CONFERENCE: "会议终端 conference",
     Kind.OTHER: "其他 other",
 }
 
@@ -35,6 +37,8 @@ def discover(desk: Desk, options: argparse.Namespace) -> int:
     told, seen = both_ways(desk.room, subnets, gentle=options.gentle)
     announced = {found.host: found for found in told}
     surveyed = {one.host: one for one in seen}
+    unreached = [one for host, one in announced.items() if _is_nobody(surveyed.get(host))]
+    surveyed |= {one.host: _at_least(surveyed.get(one.host), one) for one in desk.room.asked(unreached)}
     hosts = sorted({*announced, *surveyed}, key=lambda host: ipaddress.ip_address(host).packed)
     rows = [_row(desk, host, announced.get(host), surveyed.get(host)) for host in hosts]
     desk.paper.document(rows)
@@ -82,8 +86,19 @@ def _check(subnets: Sequence[str]) -> None:
         raise ConfigError("discover", problems)
 
 
+def _is_nobody(seen: Surveyed | None) -> bool:
+    """Whether the survey did not come to speak ONVIF with it: its port is an unusual one, or it is away."""
+    return seen is None or seen.kind is Kind.OTHER
+
+
+def _at_least(seen: Surveyed | None, asked: Surveyed) -> Surveyed:
+    """What was asked where it announces itself; who announces ONVIF is shown as that when it is silent."""
+    kind = Kind.ONVIF if asked.kind is Kind.OTHER else asked.kind
+    return replace(asked, kind=kind, open_ports=() if seen is None else seen.open_ports)
+
+
 def _row(desk: Desk, host: str, found: Found | None, seen: Surveyed | None) -> dict[str, object]:
-    kind = Kind.ONVIF if seen is None or (found is not None and seen.kind is Kind.OTHER) else seen.kind
+    kind = Kind.ONVIF if seen is None else seen.kind
     port = found.port if found is not None else 0 if seen is None else seen.port
     tls = found.tls if found is not None else seen is not None and seen.tls
     known = next((device.id for device in desk.devices if device.host == host), "")

@@ -1,6 +1,7 @@
 """What is at every address of a subnet, before anybody logs in: ports tried, and whoever answers told apart.
 
     port 80 and 554 of every address ──somebody there──> the other ports ──open──> ONVIF? RTSP? a web page?
+                                                                         └─neither─> SIP? one datagram
 
 Law: nothing outside the given subnets is touched; no credential is sent; few connections at a time, and one
 host after the other is asked where a gentle survey is wanted. The MAC comes from the kernel's neighbour table
@@ -18,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from agent.devices import sentences
+from agent.devices import search_sentences, sentences, sip
 from agent.devices.account import Account
 from agent.devices.identity import read_device_information
 from agent.devices.limits import Deadline, Limits
@@ -31,13 +32,14 @@ from agent.devices.transport import connect
 from agent.devices.wsdl import Services
 from agent.errors import DeviceError, DeviceTrouble
 from agent.model import Device, Secret
+from agent.ports import Found
 from protocol.words import DeviceClass
 
 HTTP_PORTS = (80, 8000, 8080, 8899, 2020)
 """ONVIF's usual doors: most makes 80, OEM 8000 and 8080, XiongMai 8899, TP-Link 2020."""
 HTTPS_PORTS = (443,)
 """Asked where no plain door speaks ONVIF: whoever gives HTTPS alone has it here."""
-RTSP_PORT = 554
+RTSP_PORT, SIP_PORT = 554, 5060
 _WINDOW, _GENTLE_WINDOW = 256, 64
 """Knocks under way, each at another host: old devices are spared being asked, not knocked at."""
 _CONNECT_S = 0.8
@@ -53,7 +55,13 @@ class Kind(StrEnum):
     ONVIF_OFF = "onvif_off"
     """A web page and a video service, and no ONVIF: it is switched off on most makes."""
     RTSP_ONLY = "rtsp_only"
+    CONFERENCE = "conference"
+    """Answers SIP, and neither ONVIF nor RTSP."""
     OTHER = "other"
+
+
+UNUSABLE = (Kind.NOT_ACTIVATED, Kind.ONVIF_OFF, Kind.RTSP_ONLY, Kind.CONFERENCE)
+"""Devices that somebody has to do something about before they are watched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +86,13 @@ class Ports:
     http: tuple[int, ...] = HTTP_PORTS
     rtsp: int = RTSP_PORT
     https: tuple[int, ...] = ()
+    sip: int = 0
+    """0 where nobody is asked for SIP."""
 
     @classmethod
     def usual(cls) -> Ports:
         """Those of the makes met in villages."""
-        return cls(https=HTTPS_PORTS)
+        return cls(https=HTTPS_PORTS, sip=SIP_PORT)
 
 
 def survey(
@@ -121,7 +131,36 @@ def survey(
     opened = {host for (host, _), is_open in states.items() if is_open}
     answering = [host for host in alive if host in opened]
     with ThreadPoolExecutor(1 if gentle else _ASKERS, thread_name_prefix="survey") as askers:
-        return list(askers.map(told, answering))
+        seen = {one.host: one for one in askers.map(told, answering)}
+    quiet = [host for host in alive if host not in seen or seen[host].kind is Kind.OTHER] if tried.sip else []
+    for host, agent in sip.agents_of(quiet, port=tried.sip).items():
+        one = seen.get(host) or Surveyed(
+            host, Kind.OTHER, mac_address=macs.get(host), make_hint=make_of(macs.get(host))
+        )
+        detail = search_sentences.conference(f"{host}:{tried.sip}", agent)
+        seen[host] = replace(one, kind=Kind.CONFERENCE, port=tried.sip, detail=detail)
+    return [seen[host] for host in alive if host in seen]
+
+
+def asked(announced: Iterable[Found], services: Services, *, limits: Limits) -> Sequence[Surveyed]:
+    """What those who announce themselves are where they say they speak, asked as in a survey.
+
+    OTHER is who announces ONVIF and does not answer.
+    """
+    macs = neighbours()
+
+    def told(one: Found) -> Surveyed:
+        kind = _onvif(one.host, one.port, services, limits=limits, tls=one.tls)
+        where = f"{one.host}:{one.port}"
+        detail = {
+            Kind.NOT_ACTIVATED: sentences.not_activated(where),
+            Kind.OTHER: search_sentences.announces_only(where),
+        }.get(kind, "")
+        mac = macs.get(one.host)
+        return Surveyed(one.host, kind, one.port, (), mac, make_of(mac), detail, one.tls)
+
+    with ThreadPoolExecutor(_ASKERS, thread_name_prefix="announced") as askers:
+        return list(askers.map(told, announced))
 
 
 def _knocked(targets: Sequence[tuple[str, int]], window: int) -> dict[tuple[str, int], bool]:
@@ -191,7 +230,7 @@ def _told_apart(
         detail = sentences.onvif_closed(f"{host}:{web[0]}", rtsp_port)
         return Surveyed(host, Kind.ONVIF_OFF, web[0], detail=detail)
     if speaks_rtsp:
-        return Surveyed(host, Kind.RTSP_ONLY, detail=sentences.rtsp_only(f"{host}:{rtsp_port}"))
+        return Surveyed(host, Kind.RTSP_ONLY, detail=search_sentences.list_by_hand(f"{host}:{rtsp_port}"))
     return Surveyed(host, Kind.OTHER, web[0] if web else 0)
 
 

@@ -12,7 +12,10 @@ import pytest
 from agent.__main__ import main
 from agent.cli import search
 from simulator.device import images
-from tests.support.virtual_county import RunningCounty, entry, running
+from tests.agent.devices.test_discovery import _message_id, match, responder
+from tests.agent.devices.test_survey import refusing
+from tests.support.hostile import answering
+from tests.support.virtual_county import RunningCounty, entry, free_ip, running
 
 PASSWORD = "pass-word-1"
 Run = Callable[..., tuple[int, str, str]]
@@ -198,6 +201,26 @@ def test_discover_shows_who_answers_and_what_the_ledger_calls_it(run: Run, count
     status, _, err = run("discover", "10.0.0.0/8", "nonsense")
     assert status == 2
     assert "/22" in err and "nonsense" in err
+
+
+def test_who_announces_itself_at_an_unusual_port_is_shown_as_what_it_is(run: Run) -> None:
+    host = free_ip()
+    with answering(lambda _: refusing(), host=host) as fresh:
+
+        def announced(probe: bytes) -> list[bytes]:
+            xaddrs = f"http://{host}:{fresh.port}/onvif/device_service"
+            return [match(relates=_message_id(probe), xaddrs=xaddrs)]
+
+        with responder(host, announced):
+            (row,) = [one for one in _rows(run, host) if one["address"] == f"{host}:{fresh.port}"]
+    assert row["kind"] == "not_activated"
+    assert "激活" in str(row["note"])
+
+
+def _rows(run: Run, host: str) -> list[dict[str, object]]:
+    rows = json.loads(run("discover", f"{host}/32", "--json")[1])
+    assert isinstance(rows, list)
+    return rows
 
 
 def test_discover_says_which_subnets_it_leaves_out() -> None:
