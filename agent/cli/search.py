@@ -9,8 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from agent.cli.desk import Desk
+from agent.devices.own_networks import own_networks
 from agent.devices.room import OnvifRoom
-from agent.devices.search_sentences import not_asked
+from agent.devices.search_sentences import multicast_alone, not_asked
 from agent.devices.subnets import MOST_OF_A_SUBNET, planned
 from agent.devices.survey import Kind, Surveyed
 from agent.errors import ConfigError
@@ -29,8 +30,12 @@ KIND_WORDS = {
 
 
 def discover(desk: Desk, options: argparse.Namespace) -> int:
-    """WS-Discovery and a survey of the subnets, one row a device. No password is sent to anybody."""
-    subnets = options.subnet or (list(desk.config.search.subnets) if desk.config else [])
+    """WS-Discovery and a survey of the subnets, one row a device. No password is sent to anybody.
+
+    Without a subnet those of [search] are searched, else the private networks this machine stands in.
+    """
+    configured = desk.config.search.subnets if desk.config else ()
+    subnets = options.subnet or configured or own_networks()
     _check(subnets)
     for note in notes(subnets):
         desk.paper.line(note)
@@ -54,7 +59,7 @@ def discover(desk: Desk, options: argparse.Namespace) -> int:
 def notes(subnets: Sequence[str]) -> Sequence[str]:
     """What is said before the search: where it looks, and what it leaves out."""
     left = planned(subnets).left
-    looking = f"正在查找 / looking: {', '.join(subnets)}"
+    looking = f"正在查找 / looking: {', '.join(subnets)}" if subnets else multicast_alone()
     return [looking, not_asked(left)] if left else [looking]
 
 
@@ -80,8 +85,6 @@ def _check(subnets: Sequence[str]) -> None:
                 problems.append(f"{subnet}: 最大 /22 / at most a /22")
         except ValueError:
             problems.append(f"{subnet}: 不是 IPv4 网段 / is no IPv4 subnet, e.g. 192.168.1.0/24")
-    if not subnets:
-        problems.append("请给出网段 / name a subnet, e.g. 192.168.1.0/24")
     if problems:
         raise ConfigError("discover", problems)
 

@@ -160,8 +160,10 @@ class _Prober:
         return probes
 
     def send(self, probes: Sequence[bytes], host: str | None) -> None:
-        """Send the probes to one host, or to the multicast group out of every way."""
-        for sock in self._multicast if host is None else [self._unicast]:
+        """Send the probes to one host, or to the multicast group out of every way: where none is known, out
+        of the one the kernel takes."""
+        ways = self._multicast if host is None else ()
+        for sock in ways or (self._unicast,):
             for probe in probes:
                 with contextlib.suppress(OSError):
                     sock.sendto(probe, (host or _GROUP, _PORT))

@@ -227,6 +227,7 @@ def test_discover_says_which_subnets_it_leaves_out() -> None:
     subnets = [f"127.{number}.0.0/22" for number in range(60, 78)]
     assert any("未全部查找" in note and "127.77.0.0/22" in note for note in search.notes(subnets))
     assert not any("未全部查找" in note for note in search.notes(subnets[:16]))
+    assert "只用组播" in search.notes([])[0]
 
 
 def test_a_relay_is_switched_only_when_confirmed(run: Run, county: RunningCounty) -> None:
