@@ -18,6 +18,7 @@ from agent import marks
 from agent.config import Config, DeviceSection, SearchSection
 from agent.detect.picture import PictureConfig
 from agent.detect.scene_judge import DetectConfig, SceneJudge
+from agent.devices import search_sentences
 from agent.devices.limits import Limits
 from agent.devices.room import OnvifRoom
 from agent.devices.upkeep.password import Ending
@@ -529,7 +530,9 @@ def is_within(host: str, subnets: Sequence[str]) -> bool:
 
 
 def _found_line(found: Found) -> str:
-    return f"{found.host}:{found.port} {found.hardware} {found.title}"[:200]
+    suggested = found.suggested_class
+    hint = f" {search_sentences.suggests(suggested)}" if suggested is not None else ""
+    return f"{found.host}:{found.port} {found.hardware} {found.title}"[: 200 - len(hint)] + hint
 
 
 def _new_episode() -> str:

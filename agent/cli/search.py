@@ -11,7 +11,7 @@ from dataclasses import replace
 from agent.cli.desk import Desk
 from agent.devices.own_networks import own_networks
 from agent.devices.room import OnvifRoom
-from agent.devices.search_sentences import multicast_alone, not_asked
+from agent.devices.search_sentences import multicast_alone, not_asked, suggests
 from agent.devices.subnets import MOST_OF_A_SUBNET, planned
 from agent.devices.survey import Kind, Surveyed
 from agent.errors import ConfigError
@@ -112,7 +112,16 @@ def _row(desk: Desk, host: str, found: Found | None, seen: Surveyed | None) -> d
         "model": "" if found is None else found.hardware,
         "mac": None if seen is None else seen.mac_address,
         "ledger": known,
-        "note": "" if seen is None else seen.detail,
+        "note": _note(found, seen),
+        "suggested_class": None if found is None else found.suggested_class,
         "tls": tls,
         "endpoint_reference": "" if found is None else found.endpoint_reference,
     }
+
+
+def _note(found: Found | None, seen: Surveyed | None) -> str:
+    """What to do with it; else which class its ledger row should have."""
+    if seen is not None and seen.detail:
+        return seen.detail
+    suggested = None if found is None else found.suggested_class
+    return "" if suggested is None else suggests(suggested)

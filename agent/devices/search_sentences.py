@@ -50,3 +50,9 @@ def multicast_alone() -> str:
         "this box has no private network: multicast alone is asked; name a subnet to search it, "
         "e.g. 192.168.1.0/24",
     )
+
+
+def suggests(device_class: str) -> str:
+    return both(
+        f"设备自报有云台，台账类别宜为 {device_class}", f"it has a moving head: list it as {device_class}"
+    )

@@ -411,3 +411,14 @@ def test_a_device_that_is_not_activated_is_told_once_and_not_taken_in(tmp_path: 
         (event,) = [one for one in entries(app, "box.event") if one["what"] == "device_unusable"]
         assert str(event["detail"]).startswith(f"{host} not_activated")
         assert "device_found" not in told(app)
+
+
+def test_a_dome_found_stays_a_camera_and_its_class_is_suggested(tmp_path: Path) -> None:
+    with running(entry("dome", kind="ptz_dome")) as county:
+        (tmp_path / "key").write_text(base64.b64encode(b"k" * 32).decode())
+        search = {"subnets": [f"{county.device('dome').ip}/32"], "interval_s": 0.5}
+        with started(tmp_path, {"search": search}) as app:
+            wait_until(lambda: "device_found" in told(app), within_s=WITHIN_S, what="it is found")
+            (event,) = [one for one in entries(app, "box.event") if one["what"] == "device_found"]
+            assert "list it as ptz_dome" in str(event["detail"])
+            assert [known.device_class for known in app._known.values()] == ["smart_camera"]

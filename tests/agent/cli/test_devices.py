@@ -198,6 +198,9 @@ def test_events_come_as_they_are_told(run: Run, county: RunningCounty) -> None:
 def test_discover_shows_who_answers_and_what_the_ledger_calls_it(run: Run, county: RunningCounty) -> None:
     told = json.loads(run("discover", f"{county.device('cam').ip}/32", "--json")[1])
     assert isinstance(told, list)
+    (dome,) = [one for one in told if one["ledger"] == "cam"]
+    assert dome["suggested_class"] == "ptz_dome"
+    assert "云台" in dome["note"]
     status, _, err = run("discover", "10.0.0.0/8", "nonsense")
     assert status == 2
     assert "/22" in err and "nonsense" in err
