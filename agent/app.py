@@ -18,6 +18,7 @@ from agent import marks
 from agent.config import Config, DeviceSection, SearchSection
 from agent.detect.picture import PictureConfig
 from agent.detect.scene_judge import DetectConfig, SceneJudge
+from agent.devices import search_sentences
 from agent.devices.limits import Limits
 from agent.devices.room import OnvifRoom
 from agent.devices.upkeep.password import Ending
@@ -43,6 +44,7 @@ from agent.services.register import DeviceRegister
 from agent.services.reporter import BoxFacts, Reporter
 from agent.services.tours import TourWatch
 from agent.services.turns import THREADS
+from agent.services.unusable import UnusableDevices
 from agent.services.watcher import Watcher
 from agent.video.room import PyavRoom
 from agent.video.stills import jpeg
@@ -117,6 +119,7 @@ class BoxApp:
             clock=self._clock,
             subnets=config.search.subnets,
         )
+        self.unusable = UnusableDevices(log_=self.store, clock=self._clock)
         self.video = PyavRoom(clock=self._clock)
         self.prober = Prober(log_=self.store, clock=self._clock, watch=config.watch)
         self.watcher = Watcher(
@@ -319,7 +322,8 @@ class BoxApp:
         announced = self.devices.discover(search.subnets)
         hosts = frozenset(device.host for device in self._known.values())
         heard = {found.host for found in announced}
-        announced = [*announced, *self.devices.knock(search.subnets, leave=hosts | heard)]
+        knocked = self.devices.knock(search.subnets, leave=hosts | heard, unusable=self.unusable.tell)
+        announced = [*announced, *knocked]
         inside = [found for found in announced if is_within(found.host, search.subnets)]
         self.mover.found(inside)
         hosts |= {device.host for device in self._known.values()}
@@ -527,7 +531,9 @@ def is_within(host: str, subnets: Sequence[str]) -> bool:
 
 
 def _found_line(found: Found) -> str:
-    return f"{found.host}:{found.port} {found.hardware} {found.title}"[:200]
+    suggested = found.suggested_class
+    hint = f" {search_sentences.suggests(suggested)}" if suggested is not None else ""
+    return f"{found.host}:{found.port} {found.hardware} {found.title}"[: 200 - len(hint)] + hint
 
 
 def _new_episode() -> str:

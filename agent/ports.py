@@ -21,6 +21,7 @@ from agent.model import (
     StreamState,
 )
 from protocol.messages import Frozen
+from protocol.words import DeviceClass
 
 
 class DeviceAdapter(Protocol):
@@ -108,6 +109,25 @@ class Found:
     """``XX-XX-XX-XX-XX-XX`` as the kernel saw it; None off the box's own networks."""
     tls: bool = False
     """It offers HTTPS alone."""
+
+    @property
+    def suggested_class(self) -> DeviceClass | None:
+        """The class its scopes speak for, where that is not a plain camera's: a hint for whoever keeps the
+        ledger (ONVIF Core 7.3.2.2, ``type/ptz``); nothing is decided by it."""
+        has_head = any(scope.lower() == "onvif://www.onvif.org/type/ptz" for scope in self.scopes)
+        return DeviceClass.PTZ_DOME if has_head else None
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """Somebody at an address of a searched subnet who cannot be taken in as it is."""
+
+    host: str
+    kind: str
+    """``not_activated``, ``onvif_off``, ``rtsp_only`` or ``conference``."""
+    make_hint: str
+    detail: str
+    """What to do, in both languages."""
 
 
 class FrameJudge(Protocol):

@@ -40,7 +40,9 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 def _looking(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     discover = _command(kinds, "discover", search.discover, "who is on the LAN / 查找设备")
-    discover.add_argument("subnet", nargs="*", help="IPv4, at most /22; default [search] / 网段")
+    discover.add_argument(
+        "subnet", nargs="*", help="IPv4, at most /22; default [search], else own networks / 网段"
+    )
     discover.add_argument("--gentle", action="store_true", help="one at a time / 逐台，适合老设备")
     _command(kinds, "list", looking.list_devices, "the ledger / 台账")
     show = _command(kinds, "show", looking.show, "who a device is / 设备身份")

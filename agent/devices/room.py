@@ -33,7 +33,7 @@ from agent.devices.session import Session
 from agent.devices.settings import DeviceSettings
 from agent.devices.storage import StorageWatch
 from agent.devices.strange_topics import StrangeBook, Strangers
-from agent.devices.survey import Kind, Ports, Surveyed, survey
+from agent.devices.survey import UNUSABLE, Kind, Ports, Surveyed, asked, survey
 from agent.devices.trust import Trust
 from agent.devices.upkeep import Upkeep
 from agent.devices.upkeep.password import PasswordChange
@@ -48,6 +48,7 @@ from agent.ports import (
     HeadWatch,
     Notebook,
     Register,
+    Unusable,
     Vault,
 )
 from protocol.words import DeviceClass
@@ -232,9 +233,26 @@ class OnvifRoom:
         """Who answers at the addresses of the subnets, and as what. Raises ValueError for no IPv4 subnet."""
         return survey(subnets, self._services, limits=self._limits, gentle=gentle, ports=ports)
 
-    def knock(self, subnets: Iterable[str], *, leave: Collection[str]) -> Sequence[Found]:
-        """ONVIF devices that do not announce themselves, one address after the other; ``leave`` are known."""
-        surveyed = survey(subnets, self._services, limits=self._limits, gentle=True, leave=leave)
+    def asked(self, announced: Iterable[Found]) -> Sequence[Surveyed]:
+        """What those who announce themselves are, asked without a password."""
+        return asked(announced, self._services, limits=self._limits)
+
+    def knock(
+        self,
+        subnets: Iterable[str],
+        *,
+        leave: Collection[str],
+        unusable: Callable[[Unusable], None] = lambda _one: None,
+        ports: Ports | None = None,
+    ) -> Sequence[Found]:
+        """ONVIF devices that do not announce themselves, one address after the other; ``leave`` are known.
+
+        Devices that cannot be taken in as they are go to ``unusable``.
+        """
+        surveyed = survey(subnets, self._services, limits=self._limits, gentle=True, leave=leave, ports=ports)
+        for one in surveyed:
+            if one.kind in UNUSABLE:
+                unusable(Unusable(one.host, one.kind, one.make_hint, one.detail))
         onvif = [one for one in surveyed if one.kind is Kind.ONVIF]
         looked = [(one, self.look_at(one.host, one.port)) for one in onvif]
         return [

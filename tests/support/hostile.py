@@ -148,10 +148,10 @@ ATTACKS: dict[str, Speech] = {
 class Hostile:
     """One hostile device on a loopback port. Use as a context manager."""
 
-    def __init__(self, attack: str | Speech, *, host: str = "127.0.0.1") -> None:
+    def __init__(self, attack: str | Speech, *, host: str = "127.0.0.1", port: int = 0) -> None:
         self._speak = ATTACKS[attack] if isinstance(attack, str) else attack
         self._stop = threading.Event()
-        self._listener = socket.create_server((host, 0))
+        self._listener = socket.create_server((host, port))
         self._listener.settimeout(0.1)
         self.host = host
         self.port = int(self._listener.getsockname()[1])
@@ -222,12 +222,14 @@ def _some(sock: socket.socket) -> bytes:
 
 
 @contextlib.contextmanager
-def answering(answer: Callable[[bytes], bytes]) -> Iterator[Hostile]:
+def answering(
+    answer: Callable[[bytes], bytes], *, host: str = "127.0.0.1", port: int = 0
+) -> Iterator[Hostile]:
     """A device that answers each request with ``answer(request)``, then closes."""
 
     def serve(sock: socket.socket, _stop: threading.Event) -> None:
         sock.sendall(answer(device.requests[-1]))
 
-    device = Hostile(serve)
+    device = Hostile(serve, host=host, port=port)
     with device:
         yield device

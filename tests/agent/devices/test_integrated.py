@@ -268,7 +268,7 @@ MAY = {
     "transport": {"http.client", "socket", "ssl"},
     "tls": {"ssl"},
     "icmp": {"socket"},
-    "sip": {"socket"},
+    "sip": {"socket", "selectors"},
     "sip_message": set(),
     "probe_series": {"socket", "select", "selectors"},
     "discovery": {"socket", "selectors"},
