@@ -7,7 +7,9 @@ service and the command line have the same file open at once.
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
 import sqlite3
 import threading
 import time
@@ -81,6 +83,8 @@ class SqliteNotebook:
 
 
 def _open(path: Path) -> sqlite3.Connection:
+    with contextlib.suppress(OSError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # its -wal and -shm get the same mode
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=_WAIT_S)
     try:
         db.execute("PRAGMA journal_mode=WAL")
