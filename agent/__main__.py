@@ -21,7 +21,8 @@ log = logging.getLogger("agent")
 
 def main(arguments: list[str] | None = None) -> int:
     """Entry point of ``outpost-agent``; returns the exit status."""
-    options = _parser().parse_args(arguments)
+    words = devices.without_name(sys.argv[1:] if arguments is None else arguments)
+    options = _parser(by_host=devices.is_by_host(words)).parse_args(words)
     configure_logs(level=options.log_level, as_json=options.log_json)
     try:
         if options.by_hand is not None:
@@ -37,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(*, by_host: bool = False) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="outpost-agent", description="Outpost 前哨: village box / 村级边缘盒"
     )
@@ -54,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     check.set_defaults(action=_check)
     for command in (run, check):
         command.add_argument("--config", type=Path, required=True, metavar="FILE")
-    devices.add_to(commands)
+    devices.add_to(commands, by_host=by_host)
     return parser
 
 

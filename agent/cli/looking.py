@@ -119,7 +119,8 @@ def _probe_one(desk: Desk, device: Device, options: argparse.Namespace) -> tuple
 
 def _print_probe(desk: Desk, device: Device, evidence: Evidence, exchanges: Sequence[Exchange]) -> None:
     paper = desk.paper
-    paper.line(f"{device.id}  {address(device)}  {RUNG_WORDS[evidence.rung]}  {evidence.reason}")
+    name = device.id if device.id == address(device) else f"{device.id}  {address(device)}"
+    paper.line(f"{name}  {RUNG_WORDS[evidence.rung]}  {evidence.reason}")
     for rung in _rungs_of(device) if exchanges else ():
         mark = "√" if rung.height <= evidence.rung.height else "×"
         paper.line(f"  {mark} {RUNG_WORDS[rung]}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import is_dataclass
 from datetime import datetime
 from enum import Enum
@@ -24,8 +24,17 @@ from agent.model import Secret
 class Paper:
     """Where answers are written."""
 
-    def __init__(self, *, as_json: bool, out: TextIO | None = None, err: TextIO | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        as_json: bool,
+        out: TextIO | None = None,
+        err: TextIO | None = None,
+        reword: Callable[[str], str] = lambda text: text,
+    ) -> None:
+        """``reword`` turns every sentence into what is right where the device is not of a configuration."""
         self.as_json = as_json
+        self._reword = reword
         self._out = out or sys.stdout
         self._err = err or sys.stderr
 
@@ -43,12 +52,13 @@ class Paper:
 
     def line(self, text: str) -> None:
         """One sentence for people; on standard error when the answer is JSON."""
-        print(text, file=self._err if self.as_json else self._out, flush=True)
+        print(self._reword(text), file=self._err if self.as_json else self._out, flush=True)
 
     def document(self, value: object) -> None:
         """The answer for scripts; nothing without ``--json``."""
         if self.as_json:
-            print(json.dumps(_plain(value), ensure_ascii=False), file=self._out, flush=True)
+            told = json.dumps(_plain(value, self._reword), ensure_ascii=False)
+            print(told, file=self._out, flush=True)
 
     def _console(self) -> Console:
         out = self._err if self.as_json else self._out
@@ -69,12 +79,12 @@ def _cell(value: object) -> str:
     return str(value)
 
 
-def _plain(value: object) -> object:
+def _plain(value: object, reword: Callable[[str], str]) -> object:
     """The value as JSON holds it; secrets stay masked."""
     if isinstance(value, Secret):
         return str(value)
     if is_dataclass(value) and not isinstance(value, type):
-        return {name: _plain(each) for name, each in _fields(value).items()}
+        return {name: _plain(each, reword) for name, each in _fields(value).items()}
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, datetime):
@@ -82,11 +92,13 @@ def _plain(value: object) -> object:
     if isinstance(value, Path):
         return str(value)
     if isinstance(value, Mapping):
-        return {str(name): _plain(each) for name, each in value.items()}
-    if isinstance(value, str | int | float) or value is None:
+        return {str(name): _plain(each, reword) for name, each in value.items()}
+    if isinstance(value, str):
+        return reword(value)
+    if isinstance(value, int | float) or value is None:
         return value
     if isinstance(value, Iterable):
-        return [_plain(each) for each in value]
+        return [_plain(each, reword) for each in value]
     return str(value)
 
 

@@ -205,8 +205,8 @@ def not_jpeg(where: str, size: int) -> str:
 
 def read_only(where: str, operation: str) -> str:
     return both(
-        f"{where} 是整合类设备，只读：不执行 {operation}",
-        f"{where} belongs to the police and is read only: {operation} is not done",
+        f"{where} 是整合类设备（归公安所有），只读：不执行 {operation}",
+        f"{where} is an integrated device (it belongs to the police), read only: {operation} is not done",
     )
 
 
