@@ -26,6 +26,10 @@ from agent.services.logins import login_of
 from agent.services.register import DeviceRegister
 
 
+class WrongArguments(ConfigError):
+    """The command cannot be carried out as it was given; the configuration has nothing to do with it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Desk:
     """Everything a command needs. ``devices`` are those of the box's ledger, by id."""
@@ -47,6 +51,10 @@ class Desk:
         """
         if self.names and (name is None or name in self.names):
             return self.devices[0]
+        if self.config is None and not self.names:
+            raise ConfigError(
+                name or "device", ["请用 --config 或 --host / give --config FILE or --host HOST[:PORT]"]
+            )
         if name is None:
             raise ConfigError(
                 "device", ["请指明设备：编号，或 --host / name a device: by id, or with --host"]
@@ -93,7 +101,10 @@ def opened(options: argparse.Namespace) -> Iterator[Desk]:
 def _described(options: argparse.Namespace) -> Iterator[Desk]:
     """The desk of ``--host``. With ``--config`` too, that only says what may not be written to."""
     config = None if options.config is None else load_config(options.config)
-    device = described.describe(options, config)
+    try:
+        device = described.describe(options, config)
+    except ConfigError as error:
+        raise WrongArguments(error.where, error.problems) from error
     with described.remembering() as notebook:
         unnamed = not options.device_class and not (config and described.is_integrated(config, device.host))
         reword = partial(described.reworded, remembers=notebook is not None, class_named=not unnamed)

@@ -22,9 +22,10 @@ from agent.cli import (
     upkeep,
 )
 from agent.cli.described import NAME
-from agent.cli.desk import Desk, opened
+from agent.cli.desk import Desk, WrongArguments, opened
+from agent.cli.upkeep import EXIT_OK, EXIT_REFUSED
 from agent.devices.upkeep.accounts import LEVELS
-from agent.errors import DeviceError
+from agent.errors import ConfigError, DeviceError
 from protocol.words import DeviceClass
 
 Carry = Callable[[Desk, argparse.Namespace], int]
@@ -67,7 +68,7 @@ def _looking(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     events = _command(kinds, "events", telling.events, "the device's own events / 设备事件")
     events.add_argument("device", nargs="?", help=_DEVICE)
     events.add_argument("--follow", action="store_true", help="go on until Ctrl+C / 持续接收")
-    events.add_argument("--seconds", type=float, default=86_400.0, metavar="S", help="end after S / 时长")
+    events.add_argument("--seconds", type=float, metavar="S", help="end after S / 时长")
     topics = _command(kinds, "topics", telling.topics, "event topics nobody knows / 未识别的事件主题")
     topics.add_argument("device", nargs="?", help="id, GB code or address; all when absent / 缺省为全部")
     line_ = _command(kinds, "line", line.measure, "the line to a conference endpoint / 会前测线路")
@@ -239,6 +240,12 @@ def _command(
 def _carried(carry: Carry, options: argparse.Namespace) -> int:
     with opened(options) as desk:
         try:
-            return carry(desk, options)
+            status = carry(desk, options)
         except DeviceError as error:
             return looking.told_error(desk, error)
+        except ConfigError as error:
+            raise WrongArguments(error.where, error.problems) from error
+        if status != EXIT_OK and not desk.paper.answered:
+            kind = "not_confirmed" if status == EXIT_REFUSED else "failed"
+            desk.paper.document({"kind": kind, "detail": desk.paper.said})
+        return status

@@ -16,7 +16,7 @@ from agent.cli.telling import reading_rows
 from agent.cli.trial import watch_stream
 from agent.devices.conference_sentences import line_told
 from agent.devices.witness import Exchange, watching
-from agent.errors import DeviceError
+from agent.errors import ConfigError, DeviceError
 from agent.model import Device, Evidence, Identity
 from protocol.words import RUNGS, Reason, Rung
 from runtime.files import write_atomic
@@ -81,6 +81,9 @@ def show(desk: Desk, options: argparse.Namespace) -> int:
 def probe(desk: Desk, options: argparse.Namespace) -> int:
     """Climb the ladder of the named devices, or of all; with ``--explain`` every exchange is shown."""
     devices = [desk.device(name) for name in options.device] or list(desk.devices)
+    if not devices:
+        problem = "没有要检测的设备：请用 --config 或 --host / nothing to probe: give --config or --host"
+        raise ConfigError("probe", [problem])
     told = [_probe_one(desk, device, options) for device in devices]
     desk.paper.document([document for document, _ in told])
     return max((status for _, status in told), default=EXIT_OK)

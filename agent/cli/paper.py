@@ -1,7 +1,8 @@
 """How answers look: tables and sentences for people, one JSON document for scripts.
 
-Law: with ``--json`` standard output holds exactly one JSON document (with ``--follow`` one a line), and what
-is not the answer goes to standard error.
+Law: with ``--json`` standard output holds exactly one JSON document (with ``--follow`` one a line), however
+the command ends, and what is not the answer goes to standard error. What went wrong is a ``kind`` and a
+``detail``.
 """
 
 from __future__ import annotations
@@ -35,6 +36,10 @@ class Paper:
         """``reword`` turns every sentence into what is right where the device is not of a configuration."""
         self.as_json = as_json
         self._reword = reword
+        self.answered = False
+        """Whether a document was written."""
+        self.said = ""
+        """The last sentence for people."""
         self._out = out or sys.stdout
         self._err = err or sys.stderr
 
@@ -52,11 +57,13 @@ class Paper:
 
     def line(self, text: str) -> None:
         """One sentence for people; on standard error when the answer is JSON."""
-        print(self._reword(text), file=self._err if self.as_json else self._out, flush=True)
+        self.said = self._reword(text)
+        print(self.said, file=self._err if self.as_json else self._out, flush=True)
 
     def document(self, value: object) -> None:
         """The answer for scripts; nothing without ``--json``."""
         if self.as_json:
+            self.answered = True
             told = json.dumps(_plain(value, self._reword), ensure_ascii=False)
             print(told, file=self._out, flush=True)
 
