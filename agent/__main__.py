@@ -60,21 +60,28 @@ def _told_json(wanted: bool, kind: str, detail: str) -> None:
 
 def _parser(*, by_host: bool = False) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = Parser(
-        prog="outpost-agent", description="Outpost 前哨: village box / 村级边缘盒"
+        prog="outpost-agent", description="Outpost 前哨：村级边缘盒 / village box"
     )
-    parser.add_argument("--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"])
-    parser.add_argument("--log-json", action="store_true", help="one JSON object a line")
+    parser.add_argument(
+        "--log-level",
+        default="INFO",
+        choices=["DEBUG", "INFO", "WARNING", "ERROR"],
+        help="日志级别 / log level",
+    )
+    parser.add_argument("--log-json", action="store_true", help="每行一个 JSON / one JSON object a line")
     parser.set_defaults(by_hand=None)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    run = commands.add_parser("run", help="run the box until SIGTERM / 运行")
+    run = commands.add_parser("run", help="运行 / run the box until SIGTERM")
     run.set_defaults(action=_run)
-    check = commands.add_parser("check", help="read the configuration, touch nothing / 检查配置")
+    check = commands.add_parser("check", help="检查配置 / read the configuration, touch nothing")
     check.add_argument(
-        "--probe", action="store_true", help="also climb the ladder of every device once / 同时逐台检测"
+        "--probe", action="store_true", help="同时逐台检测 / also climb the ladder of every device once"
     )
     check.set_defaults(action=_check)
     for command in (run, check):
-        command.add_argument("--config", type=Path, required=True, metavar="FILE")
+        command.add_argument(
+            "--config", type=Path, required=True, metavar="FILE", help="边缘盒配置 / the box's configuration"
+        )
     devices.add_to(commands, by_host=by_host)
     return parser
 
