@@ -83,3 +83,15 @@ def test_events_last_as_long_as_they_are_asked_for_and_tell_a_state_once(
 def test_followed_events_are_one_document_a_line(run: Run) -> None:
     out = run("events", "cam", "--follow", "--seconds", "1", "--json")[1]
     assert all(isinstance(json.loads(line), dict) for line in out.splitlines())
+
+
+def test_nothing_is_announced_that_is_refused(run: Run, county: RunningCounty, tmp_path: Path) -> None:
+    image = tmp_path / "image"
+    image.write_bytes(b"of another make")
+    about = ("--model", "of-another-make", "--version", "9", "--yes")
+    status, out, _ = run("firmware", "cam", str(image), *about)
+    assert (status, "正在上传" in out) == (1, False)
+    status, out, _ = run("reboot", "police", "--yes")
+    assert (status, "正在重启" in out) == (1, False)
+    status, out, _ = run("reboot", "cam", "--yes")
+    assert (status, "正在重启" in out) == (0, True)
