@@ -16,6 +16,7 @@ from agent.app import device_of, found_device, where_it_is
 from agent.cli import described
 from agent.cli.paper import Paper
 from agent.config import Config, load_config
+from agent.devices.address import bracketed
 from agent.devices.room import OnvifRoom
 from agent.errors import ConfigError
 from agent.model import Device
@@ -72,8 +73,8 @@ class Desk:
 def address(device: Device) -> str:
     """``192.168.1.64:80``: the port by which it is spoken to, SIP or RTSP where it has no ONVIF."""
     if device.is_conference:
-        return f"{device.host}:{device.sip_port}"
-    return f"{device.host}:{device.port if device.stream_path is None else device.rtsp_port}"
+        return f"{bracketed(device.host)}:{device.sip_port}"
+    return f"{bracketed(device.host)}:{device.port if device.stream_path is None else device.rtsp_port}"
 
 
 @contextlib.contextmanager

@@ -142,9 +142,7 @@ def _explain(
         mark, why = _mark(rung, evidence, failed=failed)
         failed = failed or mark == "×"
         paper.line(f"  {mark} {RUNG_WORDS[rung]}{why}")
-        nobody = rung is Rung.REACHABLE and mark == "×"
-        shown = asked if nobody else video if rung is Rung.STREAMING else _of_rung(device, rung, asked)
-        for exchange in shown:
+        for exchange in () if mark == "–" else _deciding(device, rung, mark, asked=asked, video=video):
             paper.line(
                 f"      {exchange.sent} → {exchange.to}"
                 f"（登录 login: {exchange.login}） {exchange.took_ms} ms: {exchange.answered}"
@@ -153,6 +151,15 @@ def _explain(
         paper.line(f"  时钟误差 clock error: {evidence.clock_error_s:+.1f} s")
     if evidence.line is not None:
         paper.line(f"  线路 line: {' / '.join(line_told(evidence.line))}")
+
+
+def _deciding(
+    device: Device, rung: Rung, mark: str, *, asked: Sequence[Exchange], video: Sequence[Exchange]
+) -> Sequence[Exchange]:
+    """The exchanges that decided a rung; of a device nobody reached, all that was tried."""
+    if rung is Rung.REACHABLE and mark == "×":
+        return asked
+    return video if rung is Rung.STREAMING else _of_rung(device, rung, asked)
 
 
 def _mark(rung: Rung, evidence: Evidence, *, failed: bool) -> tuple[str, str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any, NoReturn
 
+_UNKNOWN = "unrecognized arguments:"
+
 
 class Misused(Exception):
     """What was typed is no command; ``usage`` is the line that says how it is written."""
@@ -18,7 +20,7 @@ class _Formatter(argparse.HelpFormatter):
     """Headings in Chinese and English."""
 
     def add_usage(self, usage: Any, actions: Any, groups: Any, prefix: str | None = None) -> None:
-        super().add_usage(usage, actions, groups, prefix or "用法 / usage: ")
+        super().add_usage(usage, actions, groups, "用法 / usage: " if prefix is None else prefix)
 
 
 class Parser(argparse.ArgumentParser):
@@ -33,4 +35,14 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raises Misused: whoever called knows whether the answer is JSON."""
-        raise Misused(message, usage=self.format_usage())
+        raise Misused(_without_values(message), usage=self.format_usage())
+
+
+def _without_values(message: str) -> str:
+    """The message; of arguments nobody knows only the options' names: a password may stand behind one."""
+    if not message.startswith(_UNKNOWN):
+        return message
+    names = [
+        word.partition("=")[0] for word in message.removeprefix(_UNKNOWN).split() if word.startswith("--")
+    ]
+    return f"无法识别的参数 / {_UNKNOWN} {', '.join(names) or '…'}"

@@ -71,4 +71,4 @@ def test_every_help_text_and_heading_is_chinese_first() -> None:
     helps = {str(action.help) for one in every for action in one._actions if action.help is not None}
     titles = {str(group.title) for one in every for group in one._action_groups}
     assert [text for text in helps | titles if not CHINESE.search(text.partition(" / ")[0])] == []
-    assert all(one.format_usage().startswith("用法 / usage: ") for one in every)
+    assert all(one.format_usage().startswith("用法 / usage: outpost-agent") for one in every)

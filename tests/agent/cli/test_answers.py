@@ -49,10 +49,11 @@ def test_a_missing_configuration_and_a_misspelt_option_are_documents_too(
     assert main(["devices", "list", "--config", str(tmp_path / "none.toml"), "--json"]) == 2
     assert json.loads(capsys.readouterr().out)["kind"] == "bad_configuration"
     with pytest.raises(SystemExit) as ended:
-        main(["devices", "list", "--colour", "--json"])
+        main(["devices", "list", "--colour", "secret-1", "--password=secret-2", "--json"])
     assert ended.value.code == 2
     told = capsys.readouterr()
     assert "--colour" in json.loads(told.out)["detail"]
+    assert "secret" not in told.out + told.err
     assert "用法 / usage" in told.err and "错误 / error" in told.err
 
 

@@ -31,7 +31,8 @@ def test_of_a_device_that_is_away_is_shown_what_was_tried(run: Run, county: Runn
     device = county.device("cam")
     assert status == 1
     assert marks(out) == ["×", "–", "–", "–", "–"]
-    assert f"TCP connect → {device.ip}:{device.http_port}" in out
+    assert out.count(f"TCP connect → {device.ip}:{device.http_port}") == 1
+    assert out.count("GetSystemDateAndTime →") == 1
 
 
 def test_the_connection_to_the_video_port_is_shown(run: Run, county: RunningCounty) -> None:
