@@ -15,10 +15,9 @@ import os
 import re
 import sqlite3
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
-from agent.config import Config
 from agent.errors import ConfigError, StoreFull
 from agent.model import Device, Secret
 from agent.outbox.notebook import SqliteNotebook
@@ -70,11 +69,11 @@ _CLASS_UNNAMED: tuple[tuple[re.Pattern[str], str], ...] = (
 )
 
 
-def describe(options: argparse.Namespace, config: Config | None = None) -> Device:
-    """The device of ``--host``. One that ``config`` knows at this address as integrated is integrated."""
+def describe(options: argparse.Namespace, integrated: Collection[str] = ()) -> Device:
+    """The device of ``--host``. At an address of ``integrated`` it is integrated, whatever was typed."""
     host, port = where(options.host)
     device_class = DeviceClass(options.device_class or DeviceClass.INTEGRATED)
-    if config is not None and is_integrated(config, host):
+    if host in integrated:
         device_class = DeviceClass.INTEGRATED
     is_conference = device_class is DeviceClass.CONFERENCE_ENDPOINT
     usual = 5060 if is_conference else 443 if options.tls else 80
@@ -158,10 +157,6 @@ def _state_home(environment: Mapping[str, str]) -> Path:
     """XDG Base Directory Specification: a relative path is to be ignored."""
     told = Path(environment.get("XDG_STATE_HOME") or "")
     return told if told.is_absolute() else Path.home() / ".local" / "state"
-
-
-def is_integrated(config: Config, host: str) -> bool:
-    return any(one.host == host and one.device_class is DeviceClass.INTEGRATED for one in config.devices)
 
 
 def _port(text: str, port: str | None) -> int | None:

@@ -25,6 +25,7 @@ from agent.outbox.vault import SealedVault
 from agent.ports import Notebook, Vault
 from agent.services.logins import login_of
 from agent.services.register import DeviceRegister
+from protocol.words import DeviceClass
 
 
 class WrongArguments(ConfigError):
@@ -101,16 +102,29 @@ def opened(options: argparse.Namespace) -> Iterator[Desk]:
 @contextlib.contextmanager
 def _described(options: argparse.Namespace) -> Iterator[Desk]:
     """The desk of ``--host``. With ``--config`` too, that only says what may not be written to."""
-    config = None if options.config is None else load_config(options.config)
+    integrated = frozenset() if options.config is None else _integrated(load_config(options.config))
     try:
-        device = described.describe(options, config)
+        device = described.describe(options, integrated)
     except ConfigError as error:
         raise WrongArguments(error.where, error.problems) from error
     with described.remembering() as notebook:
-        unnamed = not options.device_class and not (config and described.is_integrated(config, device.host))
+        unnamed = not options.device_class and device.host not in integrated
         reword = partial(described.reworded, remembers=notebook is not None, class_named=not unnamed)
         paper = Paper(as_json=options.json, reword=reword)
         yield Desk(paper, OnvifRoom(notebook=notebook), (device,), names=described.names(device))
+
+
+def _integrated(config: Config) -> frozenset[str]:
+    """The addresses at which the box knows a device that may only be read, listed and followed to."""
+    rows = [one for one in config.devices if one.device_class is DeviceClass.INTEGRATED]
+    hosts = {one.host for one in rows}
+    file = config.box.data_dir / "notebook.db"
+    if rows and file.exists():
+        with contextlib.closing(SqliteNotebook(file)) as notebook:
+            register = DeviceRegister(notebook)
+            places = [register.place_of(one.id) for one in rows]
+        hosts |= {place.host for place in places if place is not None}
+    return frozenset(hosts)
 
 
 def _ledger(config: Config, register: DeviceRegister) -> Sequence[Device]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 from agent.__main__ import main
 from agent.cli import described
 from agent.errors import ConfigError
+from agent.outbox.notebook import SqliteNotebook
+from agent.services.register import DeviceRegister, Place
 from tests.agent.cli.test_devices import PASSWORD, Run
 from tests.agent.cli.test_devices import logging_left_as_it_was as logging_left_as_it_was
 from tests.support.virtual_county import RunningCounty, entry, running
@@ -97,14 +100,20 @@ def test_a_described_device_is_only_read_until_its_class_is_named(run: Run, coun
     assert county.device().encoders["sub"].fps == 5
 
 
+@pytest.mark.parametrize("moved", [False, True])
 def test_what_a_ledger_knows_as_integrated_is_not_written_whatever_class_is_named(
-    run: Run, county: RunningCounty, tmp_path: Path
+    run: Run, county: RunningCounty, tmp_path: Path, moved: bool
 ) -> None:
+    device, listed = county.device(), "10.9.9.9" if moved else county.device().ip
+    if moved:
+        with contextlib.closing(SqliteNotebook(tmp_path / "notebook.db")) as book:
+            place = Place(device.ip, device.http_port, 1_790_000_000.0, listed, 80)
+            DeviceRegister(book).seen("police", place)
     config = tmp_path / "box.toml"
     config.write_text(
         f'[box]\nid = "box-1"\ndata_dir = "{tmp_path}"\n[centre]\nhost = "127.0.0.1"\n'
         f'mac_key_file = "{tmp_path}/key"\n[[device]]\nid = "police"\nclass = "integrated"\n'
-        f'host = "{county.device().ip}"\n'
+        f'host = "{listed}"\n'
     )
     words = ("set", "encoder", "sub.fps=5", "--class", "smart_camera", "--config", str(config))
     status, out, _ = run(*words)
