@@ -231,7 +231,7 @@ class BoxApp:
 
     def missing(self) -> list[str]:
         """What keeps the box from being ready, one line each."""
-        lines = [] if self.link.connected else ["broker: not connected / 未连上平台"]
+        lines = [] if self.link.connected else ["未连上平台 / broker: not connected"]
         lines += [f"worker {worker.name}: not running" for worker in self._workers if not worker.alive]
         return lines
 
@@ -358,19 +358,19 @@ class BoxApp:
     def _probe(self, command: Command) -> str:
         device = command.device or ""
         if not self.prober.forget_failures(device):
-            raise ConfigError(device, ["no such device on this box / 本边缘盒没有这个设备"])
+            raise ConfigError(device, ["本边缘盒没有这个设备 / no such device on this box"])
         return f"{device} is probed again"
 
     def _snapshot(self, command: Command) -> str:
         digest = self.watcher.take_still(command.device or "")
         if digest is None:
-            raise ConfigError(command.device or "", ["no fresh picture / 没有新画面"])
+            raise ConfigError(command.device or "", ["没有新画面 / no fresh picture"])
         return f"sha256:{digest}"
 
     def _recordings(self, command: Command) -> str:
         device = command.device or ""
         if not self.recordings.ask_now(device):
-            raise ConfigError(device, ["it has no recordings to ask for / 没有可查询录像的这个设备"])
+            raise ConfigError(device, ["没有可查询录像的这个设备 / it has no recordings to ask for"])
         return f"{device} is asked for its recordings"
 
     def _desire(self, desired: TwinDesired) -> None:
@@ -444,9 +444,9 @@ def read_mac_key(path: Path) -> bytes:
     try:
         key = base64.b64decode(path.read_text("ascii").strip(), validate=True)
     except (OSError, UnicodeDecodeError, binascii.Error) as error:
-        raise ConfigError(str(path), [f"entry key cannot be read / 无法读取密钥: {error}"]) from error
+        raise ConfigError(str(path), [f"无法读取密钥 / entry key cannot be read: {error}"]) from error
     if len(key) != 32:
-        raise ConfigError(str(path), [f"entry key has {len(key)} bytes, not 32 / 密钥长度不对"])
+        raise ConfigError(str(path), [f"密钥长度不对 / entry key has {len(key)} bytes, not 32"])
     return key
 
 
@@ -458,7 +458,7 @@ def read_password(path: Path | None, *, device: str) -> Secret:
         return Secret(path.read_text("utf-8").rstrip("\r\n"))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
-            str(path), [f"password of {device} cannot be read / 无法读取口令: {error}"]
+            str(path), [f"无法读取口令 / password of {device} cannot be read: {error}"]
         ) from error
 
 

@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import hashlib
 import json
+from functools import partial
 from pathlib import Path
 
 from agent.cli.confirm import confirmed
@@ -32,8 +33,8 @@ def reboot(desk: Desk, options: argparse.Namespace) -> int:
     ):
         return EXIT_REFUSED
     with contextlib.closing(desk.room.upkeep(device)) as upkeep:
-        desk.paper.line(f"{device.id}: 正在重启，等待恢复 / restarting, waiting for it")
-        identity = upkeep.power.reboot()
+        said = f"{device.id}: 正在重启，等待恢复 / restarting, waiting for it"
+        identity = upkeep.power.reboot(on_way=partial(desk.paper.line, said))
     desk.paper.document({"device": device.id, "identity": identity})
     desk.paper.line(f"{device.id}: 已恢复 / it is back")
     return EXIT_OK
@@ -99,8 +100,8 @@ def upgrade(desk: Desk, options: argparse.Namespace) -> int:
     ):
         return EXIT_REFUSED
     with contextlib.closing(desk.room.upkeep(device)) as upkeep:
-        desk.paper.line(f"{device.id}: 正在上传并等待重启 / uploading, then waiting for the restart")
-        identity = upkeep.files.upgrade(firmware)
+        said = f"{device.id}: 正在上传并等待重启 / uploading, then waiting for the restart"
+        identity = upkeep.files.upgrade(firmware, on_way=partial(desk.paper.line, said))
     desk.paper.document({"device": device.id, "identity": identity})
     desk.paper.line(f"{device.id}: 固件 firmware {identity.firmware}")
     return EXIT_OK

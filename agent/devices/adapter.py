@@ -12,7 +12,7 @@ from typing import Any
 from agent.devices import reading, rtsp_sentences, sentences, soap
 from agent.devices.account import Account
 from agent.devices.address import AddressRefused, Endpoint, http_endpoint, rtsp_uri
-from agent.devices.ladder import Known, Ladder
+from agent.devices.ladder import Known, Ladder, with_way_out
 from agent.devices.limits import Limits
 from agent.devices.profiles import shown, watched
 from agent.devices.session import Session, plain_question
@@ -94,7 +94,10 @@ class OnvifAdapter:
                 endpoint = http_endpoint(returned, self.device)
             except AddressRefused as error:
                 raise self._bad_address(error) from error
-            picture = session.get(endpoint, cap_bytes=session.limits.picture_bytes).body
+            try:
+                picture = session.get(endpoint, cap_bytes=session.limits.picture_bytes).body
+            except DeviceError as error:
+                raise with_way_out(session, error) from error
             if not picture.startswith(_JPEG):
                 detail = sentences.not_jpeg(session.where, len(picture))
                 raise session.error(DeviceTrouble.BAD_ANSWER, detail)

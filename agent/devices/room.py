@@ -13,6 +13,7 @@ from dataclasses import replace
 from agent.devices import discovery, sentences
 from agent.devices.account import Account
 from agent.devices.adapter import OnvifAdapter
+from agent.devices.address import place_of
 from agent.devices.conference import ConferenceAdapter
 from agent.devices.device_state import StateBook
 from agent.devices.doorplate import Doorplate, shown_marks
@@ -150,7 +151,7 @@ class OnvifRoom:
         """
         self._require_onvif(device)
         if write and not device.device_class.writable:
-            detail = sentences.read_only(device.host, "scorecard --write")
+            detail = sentences.read_only(place_of(device), "scorecard --write")
             raise DeviceError(DeviceTrouble.READ_ONLY, device.id, detail)
         account = self._account(device)
         examiner = Examiner(device, account, self._services, limits=self._limits, pace=pace)
@@ -283,7 +284,7 @@ class OnvifRoom:
     @staticmethod
     def _require_onvif(device: Device) -> None:
         if device.is_conference or device.stream_path is not None:
-            detail = sentences.not_supported(device.host, "ONVIF")
+            detail = sentences.not_supported(place_of(device), "ONVIF")
             raise DeviceError(DeviceTrouble.NOT_SUPPORTED, device.id, detail)
 
     def _account(self, device: Device) -> Account:

@@ -118,7 +118,28 @@ def fault(where: str, operation: str, said: str) -> str:
 
 
 def not_supported(where: str, operation: str) -> str:
-    return both(f"{where} 不支持 {operation}", f"{where} does not support {operation}")
+    return both(
+        f"{where} 不支持 {operation}：请在设备网页上操作，或升级固件后再试",
+        f"{where} does not support {operation}: use its own page, or update its firmware and try again",
+    )
+
+
+def port_dead(detail: str, port: int) -> str:
+    """``detail`` of a connection to a returned port, with the way out: the enrolled port answers."""
+    chinese, slash, english = detail.partition(" / ")
+    return both(
+        f"{chinese}。录入的端口 {port} 有应答：若设备在端口映射之后，请设 port_forwarded = true",
+        f"{english if slash else detail}. The enrolled port {port} answers: "
+        "where the device is behind port forwarding, set port_forwarded = true",
+    )
+
+
+def no_video(seconds: float) -> str:
+    return both(
+        f"{seconds:g} 秒内没有视频：请检查设备的码流设置和 RTSP 端口，或用 --video-s 多等一会",
+        f"no video within {seconds:g} s: check the device's stream settings and its RTSP port, "
+        "or wait longer with --video-s",
+    )
 
 
 def password_refused(where: str, username: str, pause_s: float) -> str:
@@ -199,14 +220,16 @@ def bad_address(where: str, why: str) -> str:
 
 def not_jpeg(where: str, size: int) -> str:
     return both(
-        f"{where} 的抓图不是 JPEG（{size} 字节）", f"{where} sent a snapshot that is no JPEG ({size} bytes)"
+        f"{where} 的抓图不是 JPEG（{size} 字节）：请在设备网页上启用 JPEG 抓图，或升级固件",
+        f"{where} sent a snapshot that is no JPEG ({size} bytes): "
+        "enable JPEG snapshots on its own page, or update its firmware",
     )
 
 
 def read_only(where: str, operation: str) -> str:
     return both(
-        f"{where} 是整合类设备，只读：不执行 {operation}",
-        f"{where} belongs to the police and is read only: {operation} is not done",
+        f"{where} 是整合类设备（归公安所有），只读：不执行 {operation}",
+        f"{where} is an integrated device (it belongs to the police), read only: {operation} is not done",
     )
 
 
@@ -218,7 +241,11 @@ def rtsp_answer(where: str, status: int, said: str) -> str:
 
 
 def rtsp_only(where: str) -> str:
-    return both(f"{where} 只有视频流，不问 ONVIF", f"{where} has a stream only, ONVIF is not asked")
+    return both(
+        f"{where} 只有视频流，不问 ONVIF：画面用 stream_path 接入；要管理它，请在设备网页上启用 ONVIF",
+        f"{where} has a stream only, ONVIF is not asked: its picture comes by stream_path; "
+        "to manage it, enable ONVIF on its own page",
+    )
 
 
 def _duration(seconds: float) -> tuple[str, str]:

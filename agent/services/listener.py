@@ -172,11 +172,11 @@ class CameraEventPairing:
         )
 
 
-_MEANWHILE = "ended while the box did not hear the device / 失联期间已结束"
+_MEANWHILE = "失联期间已结束 / ended while the box did not hear the device"
 
 
 def _no_end(longest_s: float) -> str:
-    return f"no end within {longest_s:.0f} s / 未收到结束"
+    return f"未收到结束 / no end within {longest_s:.0f} s"
 
 
 def _pulse_pause_s(event: CameraEvent) -> float:

@@ -9,6 +9,7 @@ restart, whatever it answered to the upload.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -119,8 +120,9 @@ class Files:
                 raise
             return None
 
-    def upgrade(self, firmware: Firmware) -> Identity:
-        """Bring a firmware on and wait for its version. Minutes long; progress is in the log.
+    def upgrade(self, firmware: Firmware, *, on_way: Callable[[], None] = lambda: None) -> Identity:
+        """Bring a firmware on and wait for its version. Minutes long; progress is in the log. ``on_way`` is
+        told before the file is sent, when nothing speaks against it.
 
         Raises DeviceError: READ_ONLY; BAD_VALUE for a wrong file or model (nothing is sent), or an image the
         device refuses; NOT_KEPT when it comes back with another version.
@@ -132,6 +134,7 @@ class Files:
             if problem:
                 detail = f"{self._surface.where}: {problem}"
                 raise self._surface.error(DeviceTrouble.BAD_VALUE, detail)
+            on_way()
             doubt = uploads.bring(self._surface, uploads.FIRMWARE, firmware.file)
         after = self._back_from_upgrade(doubt)
         if after.firmware != firmware.version:
