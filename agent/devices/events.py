@@ -225,9 +225,15 @@ class PullPoint:
         if self._events is None:
             self._events = self._found()
         self._give_back_left_over()
-        opened = self._begun()
+        try:
+            opened = self._begun()
+        except DeviceError as error:
+            if error.kind is DeviceTrouble.BAD_ANSWER:
+                self._made_at.take(self._monotonic())  # an answer nobody can read may well be a grant
+            raise
+        if opened.fault is None:
+            self._made_at.take(self._monotonic())
         point = self._made(opened)
-        self._made_at.take(self._monotonic())
         point.renewable = not self._habits.holds(Habit.NO_RENEW)
         self._judge_lease(point, opened)
         self._note(point)
@@ -313,18 +319,25 @@ class PullPoint:
             self._events = None
             raise self._creation_failed(opened.fault)
         reference = child(opened.content, "SubscriptionReference")
-        address = child_text(reference, "Address")
-        if not address:
-            detail = sentences.broken(where, "CreatePullPointSubscription: no address")
-            raise self._session.error(DeviceTrouble.BAD_ANSWER, detail)
+        address, parameters = child_text(reference, "Address"), reference_parameters(reference)
         try:
             endpoint = http_endpoint(address, self.device)
         except AddressRefused as error:
-            detail = sentences.bad_address(where, str(error))
+            self._give_back_unusable(address, parameters)
+            if address:
+                detail = sentences.bad_address(where, str(error))
+            else:
+                detail = sentences.broken(where, "CreatePullPointSubscription: no address")
             raise self._session.error(DeviceTrouble.BAD_ANSWER, detail) from error
-        point = _PullPoint(address, endpoint, reference_parameters(reference), 0.0, 0.0)
+        point = _PullPoint(address, endpoint, parameters, 0.0, 0.0)
         self._lease(point, granted_s(opened.content) or float(self._limits.lease_s))
         return point
+
+    def _give_back_unusable(self, address: str, parameters: tuple[etree._Element, ...]) -> None:
+        """A slot was taken at an address that cannot be asked: it is given back where it was granted."""
+        if self._events is not None:
+            point = _PullPoint(address or str(self._events), self._events, parameters, 0.0, 0.0)
+            self._give_back(point)
 
     def _creation_failed(self, fault: Fault) -> DeviceError:
         where, said = self._session.where, str(fault)
