@@ -33,8 +33,7 @@ from agent.devices.echoes import Echoes
 from agent.devices.habits import Habit
 from agent.devices.identity import read_whereabouts
 from agent.devices.limits import Limits
-from agent.devices.notifications import Tally, Told, read_told
-from agent.devices.pace import Pace
+from agent.devices.notifications import MOST_MESSAGES, Tally, Told, read_told
 from agent.devices.session import Question, Session, plain_question
 from agent.devices.soap import Fault, Opened, child, child_text, element
 from agent.devices.storage import StorageWatch
@@ -43,6 +42,7 @@ from agent.devices.wsdl import NAMESPACES, Services
 from agent.errors import DeviceError, DeviceTrouble, StoreFull
 from agent.model import CameraEvent, Device
 from agent.ports import Notebook
+from runtime.pace import Pace
 
 _EVENTS = NAMESPACES["events"]
 _NOTIFICATION = "http://docs.oasis-open.org/wsn/b-2"
@@ -51,7 +51,6 @@ _RENEW_AT = 0.8
 NOTE_TOPIC = "pull_point"
 _FORGOTTEN = (DeviceTrouble.BAD_ANSWER, DeviceTrouble.NO_ONVIF)
 """What is told of a pull point that is gone: a fault, or a web server's page where the address was."""
-_MESSAGES = 100
 _NOT_HERE = (
     DeviceTrouble.UNREACHABLE,
     DeviceTrouble.HUNG,
@@ -381,7 +380,7 @@ class PullPoint:
             _EVENTS,
             "PullMessages",
             element(_EVENTS, "Timeout", text=f"PT{self._pull_s():g}S"),
-            element(_EVENTS, "MessageLimit", text=str(_MESSAGES)),
+            element(_EVENTS, "MessageLimit", text=str(MOST_MESSAGES)),
         )
         action = f"{_EVENTS}/PullPointSubscription/PullMessagesRequest"
         began = self._monotonic()

@@ -1,4 +1,4 @@
-"""An event service on a raw socket that grants and answers whatever a test wants, as no honest camera does."""
+"""An event service on a raw socket that grants and answers what a test wants."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ _ENVELOPE = (
     "<s:Body>{}</s:Body></s:Envelope>"
 )
 _SERVICES = (
-    "<tds:GetServicesResponse><tds:Service><tds:Namespace>http://www.onvif.org/ver10/events/wsdl</tds:Namespace>"
+    "<tds:GetServicesResponse><tds:Service>"
+    "<tds:Namespace>http://www.onvif.org/ver10/events/wsdl</tds:Namespace>"
     "<tds:XAddr>http://127.0.0.1:{port}/events</tds:XAddr>"
-    "<tds:Version><tt:Major>2</tt:Major><tt:Minor>0</tt:Minor></tds:Version></tds:Service></tds:GetServicesResponse>"
+    "<tds:Version><tt:Major>2</tt:Major><tt:Minor>0</tt:Minor></tds:Version></tds:Service>"
+    "</tds:GetServicesResponse>"
 )
 _GRANTED = (
     "<tev:CreatePullPointSubscriptionResponse><tev:SubscriptionReference><wsa:Address>{address}</wsa:Address>"
@@ -31,7 +33,8 @@ _MOTION = (
     "<w:NotificationMessage><w:Topic>tns1:VideoSource/MotionAlarm</w:Topic><w:Message>"
     '<tt:Message UtcTime="2026-11-24T00:00:00Z" PropertyOperation="Changed">'
     '<tt:Source><tt:SimpleItem Name="Source" Value="v"/></tt:Source>'
-    '<tt:Data><tt:SimpleItem Name="State" Value="{}"/></tt:Data></tt:Message></w:Message></w:NotificationMessage>'
+    '<tt:Data><tt:SimpleItem Name="State" Value="{}"/></tt:Data></tt:Message></w:Message>'
+    "</w:NotificationMessage>"
 )
 _OPERATIONS = ("CreatePullPointSubscription", "PullMessages", "Unsubscribe", "GetServices")
 
