@@ -33,8 +33,7 @@ from agent.devices.echoes import Echoes
 from agent.devices.habits import Habit
 from agent.devices.identity import read_whereabouts
 from agent.devices.limits import Limits
-from agent.devices.notifications import Tally, Told, read_told
-from agent.devices.pace import Pace
+from agent.devices.notifications import MOST_MESSAGES, Tally, Told, read_told
 from agent.devices.session import Question, Session, plain_question
 from agent.devices.soap import Fault, Opened, child, child_text, element
 from agent.devices.storage import StorageWatch
@@ -43,6 +42,7 @@ from agent.devices.wsdl import NAMESPACES, Services
 from agent.errors import DeviceError, DeviceTrouble, StoreFull
 from agent.model import CameraEvent, Device
 from agent.ports import Notebook
+from runtime.pace import Pace
 
 _EVENTS = NAMESPACES["events"]
 _NOTIFICATION = "http://docs.oasis-open.org/wsn/b-2"
@@ -51,7 +51,6 @@ _RENEW_AT = 0.8
 NOTE_TOPIC = "pull_point"
 _FORGOTTEN = (DeviceTrouble.BAD_ANSWER, DeviceTrouble.NO_ONVIF)
 """What is told of a pull point that is gone: a fault, or a web server's page where the address was."""
-_MESSAGES = 100
 _NOT_HERE = (
     DeviceTrouble.UNREACHABLE,
     DeviceTrouble.HUNG,
@@ -225,9 +224,15 @@ class PullPoint:
         if self._events is None:
             self._events = self._found()
         self._give_back_left_over()
-        opened = self._begun()
+        try:
+            opened = self._begun()
+        except DeviceError as error:
+            if error.kind is DeviceTrouble.BAD_ANSWER:
+                self._made_at.take(self._monotonic())  # an answer nobody can read may well be a grant
+            raise
+        if opened.fault is None:
+            self._made_at.take(self._monotonic())
         point = self._made(opened)
-        self._made_at.take(self._monotonic())
         point.renewable = not self._habits.holds(Habit.NO_RENEW)
         self._judge_lease(point, opened)
         self._note(point)
@@ -313,18 +318,25 @@ class PullPoint:
             self._events = None
             raise self._creation_failed(opened.fault)
         reference = child(opened.content, "SubscriptionReference")
-        address = child_text(reference, "Address")
-        if not address:
-            detail = sentences.broken(where, "CreatePullPointSubscription: no address")
-            raise self._session.error(DeviceTrouble.BAD_ANSWER, detail)
+        address, parameters = child_text(reference, "Address"), reference_parameters(reference)
         try:
             endpoint = http_endpoint(address, self.device)
         except AddressRefused as error:
-            detail = sentences.bad_address(where, str(error))
+            self._give_back_unusable(address, parameters)
+            if address:
+                detail = sentences.bad_address(where, str(error))
+            else:
+                detail = sentences.broken(where, "CreatePullPointSubscription: no address")
             raise self._session.error(DeviceTrouble.BAD_ANSWER, detail) from error
-        point = _PullPoint(address, endpoint, reference_parameters(reference), 0.0, 0.0)
+        point = _PullPoint(address, endpoint, parameters, 0.0, 0.0)
         self._lease(point, granted_s(opened.content) or float(self._limits.lease_s))
         return point
+
+    def _give_back_unusable(self, address: str, parameters: tuple[etree._Element, ...]) -> None:
+        """A slot was taken at an address that cannot be asked: it is given back where it was granted."""
+        if self._events is not None:
+            point = _PullPoint(address or str(self._events), self._events, parameters, 0.0, 0.0)
+            self._give_back(point)
 
     def _creation_failed(self, fault: Fault) -> DeviceError:
         where, said = self._session.where, str(fault)
@@ -368,7 +380,7 @@ class PullPoint:
             _EVENTS,
             "PullMessages",
             element(_EVENTS, "Timeout", text=f"PT{self._pull_s():g}S"),
-            element(_EVENTS, "MessageLimit", text=str(_MESSAGES)),
+            element(_EVENTS, "MessageLimit", text=str(MOST_MESSAGES)),
         )
         action = f"{_EVENTS}/PullPointSubscription/PullMessagesRequest"
         began = self._monotonic()

@@ -8,6 +8,7 @@ box's own.
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -24,7 +25,8 @@ from agent.metrics import EVENT_NOTES
 from agent.model import CameraEvent, DeviceReading
 
 _MOST_NAMES = 64
-_MOST_MESSAGES = 512
+MOST_MESSAGES = 100
+"""Asked for by a pull, and read of its answer: what a device tells over that is not read."""
 _MOST_ITEMS = 12
 
 
@@ -146,8 +148,5 @@ def _meet(told: Told, said: str, message: etree._Element | None, *, tally: Tally
 
 
 def _messages(content: etree._Element) -> Iterator[etree._Element]:
-    seen = 0
-    for node in content:
-        if local_name(node) == "NotificationMessage" and seen < _MOST_MESSAGES:
-            seen += 1
-            yield node
+    messages = (node for node in content if local_name(node) == "NotificationMessage")
+    return itertools.islice(messages, MOST_MESSAGES)

@@ -3,25 +3,33 @@
 Laws. A property replayed on subscription is state, never an event; but a state that is over ends what was
 told to go on. The same start twice is one start. A start whose end never comes is ended by the rule of its
 topic (``LONGEST_S``) and says so; what a device says of its own health has no such end and outlives a restart
-of the box.
+of the box. What moves ends with the box: at its stop, or at the next start after a power cut.
+A device begins things at a bounded pace, whatever it tells: what is too much is held back and counted, what
+has begun is always ended, and a state that is held back is told once there is room, if it still holds then.
+What the disk refuses is owed, in order.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
+import threading
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from agent.errors import StoreFull
+from agent.errors import DeviceError, StoreFull
 from agent.metrics import CAMERA_EVENTS, SCENE_EVENTS
 from agent.model import CameraEvent, Device, SceneEvent
 from agent.ports import EventSubscription, Log, Notebook
 from agent.services.watcher import scene_entry
+from protocol.messages import Scene
 from protocol.words import DEVICE_HEALTH_TOPICS, Phase, SceneTopic, SeenBy
 from runtime.clock import Clock
+from runtime.pace import Pace
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +69,15 @@ COUNT_PAUSE_S = 60.0
 """Counts of a checkpoint are written at most once a minute."""
 HEALTH_PAUSE_S = 600.0
 """Health told without an end (a disk error told anew every few seconds) is written at most so often."""
+BEGIN_BURST, BEGIN_EVERY_S = 30, 1.0
+"""Starts and pulses of one device. A car every two seconds under two topics is one a second."""
+STILL_BURST, STILL_EVERY_S = 20, 3.0
+"""Stills asked of one device's stream: two of one second show the same."""
+OWED_LIMIT = 256
+"""Entries that wait for the disk. What is over is held back; ends are not."""
+HELD_BACK_SAID_S = 60.0
 NOTE_TOPIC = "health_episodes"
+"""What goes on, told and not ended; the name is from when it was health alone."""
 
 Hear = Callable[[str, Sequence[CameraEvent], float], Sequence[CameraEvent]]
 
@@ -82,18 +98,41 @@ class CameraEventPairing:
         self._new_episode = new_episode
         self._active: dict[_Key, _Active] = {}
         self._pulsed_s: dict[_Key, float] = {}
+        self._budget = Pace(burst=BEGIN_BURST, every_s=BEGIN_EVERY_S)
+        self._late: dict[_Key, tuple[CameraEvent, float]] = {}
+        self.held_back = 0
+        """How many starts and pulses there was no room for, so far."""
 
-    def take(self, event: CameraEvent, *, mono_s: float) -> SceneEvent | None:
-        """The scene event this notification makes, or None when it changes nothing."""
+    def take(self, event: CameraEvent, *, mono_s: float, room: bool = True) -> SceneEvent | None:
+        """The scene event this notification makes, or None when it changes nothing or is held back.
+
+        Without ``room`` nothing begins.
+        """
         key = (event.topic, event.source)
+        if event.active is False:
+            self._late.pop(key, None)
+            return self._end(key, event.time, mono_s, reason=_MEANWHILE if event.initial else "")
         if event.initial:
-            over = event.active is False and key in self._active
-            return self._end(key, event.time, mono_s, reason=_MEANWHILE) if over else None
+            return None
         if event.active is None:
-            return self._pulse(key, event, mono_s)
-        if event.active:
-            return self._start(key, event, mono_s)
-        return self._end(key, event.time, mono_s, reason="")
+            return self._pulse(key, event, mono_s, room=room)
+        return self._start(key, event, mono_s, room=room)
+
+    def begin_late(self, *, mono_s: float, room: bool = True) -> list[SceneEvent]:
+        """Starts that were held back and still go on, as far as there is room now; health first."""
+        begun = []
+        for key in sorted(self._late, key=lambda key: key[0] not in DEVICE_HEALTH_TOPICS):
+            if not self._may_begin(mono_s, room=room):
+                break
+            event, since_s = self._late.pop(key)
+            begun.append(self._begin(key, event, since_s))
+        return begun
+
+    def end_moving(self, now: datetime, *, mono_s: float, reason: str, seen: bool) -> list[SceneEvent]:
+        """End all that moves: nobody will hear its end. Not ``seen``: how long it was is not known."""
+        moving = [key for key in self._active if LONGEST_S[key[0]] == MAX_ACTIVE_S]
+        ended = (self._end(key, now, mono_s, reason=reason) for key in moving)
+        return [event if seen else replace(event, duration_s=None) for event in ended if event is not None]
 
     def expire(self, now: datetime, *, mono_s: float) -> list[SceneEvent]:
         """End what has been going on for too long."""
@@ -105,27 +144,44 @@ class CameraEventPairing:
         ended = (self._end(key, now, mono_s, reason=_no_end(longest_s)) for key, longest_s in late)
         return [event for event in ended if event is not None]
 
-    def lasting(self) -> list[dict[str, str]]:
-        """The health episodes that go on, to be remembered over a restart."""
-        return [
-            {"topic": topic, "source": source, "episode": active.episode, "since": active.since.isoformat()}
+    def lasting(self) -> dict[str, dict[str, str]]:
+        """What goes on, by episode, to be remembered over a restart."""
+        return {
+            active.episode: {
+                "topic": topic,
+                "source": source,
+                "episode": active.episode,
+                "since": active.since.isoformat(),
+            }
             for (topic, source), active in self._active.items()
-            if topic in DEVICE_HEALTH_TOPICS
-        ]
+        }
 
     def remember(self, lasting: Sequence[Mapping[str, str]], *, now: datetime, mono_s: float) -> None:
-        """Go on with what ``lasting`` wrote. Raises ValueError or KeyError for what it did not."""
+        """Go on with what ``lasting`` wrote, all or nothing. Raises ValueError, KeyError or TypeError for
+        what it did not."""
+        remembered: dict[_Key, _Active] = {}
         for one in lasting[:SOURCES_LIMIT]:
-            key = (SceneTopic(one["topic"]), str(one["source"]))
             since = datetime.fromisoformat(one["since"])
             gone_s = max(0.0, (now - since).total_seconds())
-            if key[0] in DEVICE_HEALTH_TOPICS:
-                self._active[key] = _Active(str(one["episode"]), mono_s - gone_s, since)
+            key = (SceneTopic(one["topic"]), str(one["source"]))
+            remembered[key] = _Active(str(one["episode"]), mono_s - gone_s, since)
+        self._active.update(remembered)
 
-    def _pulse(self, key: _Key, event: CameraEvent, mono_s: float) -> SceneEvent | None:
+    def _may_begin(self, mono_s: float, *, room: bool) -> bool:
+        if not room or self._budget.wait_s(mono_s) > 0:
+            return False
+        self._budget.take(mono_s)
+        return True
+
+    def _pulse(self, key: _Key, event: CameraEvent, mono_s: float, *, room: bool) -> SceneEvent | None:
         pause_s = _pulse_pause_s(event)
         if pause_s and not self._due(key, mono_s, pause_s):
             return None
+        if not self._may_begin(mono_s, room=room):
+            self.held_back += 1
+            return None
+        if pause_s:
+            self._pulsed_s[key] = mono_s
         return SceneEvent(
             topic=event.topic,
             phase=Phase.PULSE,
@@ -139,15 +195,19 @@ class CameraEventPairing:
     def _due(self, key: _Key, mono_s: float, pause_s: float) -> bool:
         if mono_s - self._pulsed_s.get(key, mono_s - pause_s) < pause_s:
             return False
-        if len(self._pulsed_s) >= SOURCES_LIMIT and key not in self._pulsed_s:
-            return False
-        self._pulsed_s[key] = mono_s
-        return True
+        return len(self._pulsed_s) < SOURCES_LIMIT or key in self._pulsed_s
 
-    def _start(self, key: _Key, event: CameraEvent, mono_s: float) -> SceneEvent | None:
-        if key in self._active or len(self._active) >= SOURCES_LIMIT:
+    def _start(self, key: _Key, event: CameraEvent, mono_s: float, *, room: bool) -> SceneEvent | None:
+        if key in self._active or key in self._late or len(self._active) + len(self._late) >= SOURCES_LIMIT:
             return None
-        self._active[key] = _Active(self._new_episode(), mono_s, event.time)
+        if self._may_begin(mono_s, room=room):
+            return self._begin(key, event, mono_s)
+        self.held_back += 1
+        self._late[key] = event, mono_s
+        return None
+
+    def _begin(self, key: _Key, event: CameraEvent, since_s: float) -> SceneEvent:
+        self._active[key] = _Active(self._new_episode(), since_s, event.time)
         return SceneEvent(
             topic=event.topic,
             phase=Phase.START,
@@ -173,10 +233,12 @@ class CameraEventPairing:
 
 
 _MEANWHILE = "失联期间已结束 / ended while the box did not hear the device"
+_STOPPED = "前哨停机，结束未见 / the box stopped, the end was not seen"
+_RESTARTED = "前哨中断后重启，结束未见 / the box was cut off and started again, the end was not seen"
 
 
 def _no_end(longest_s: float) -> str:
-    return f"未收到结束 / no end within {longest_s:.0f} s"
+    return f"{longest_s:.0f} 秒内未收到结束 / no end within {longest_s:.0f} s"
 
 
 def _pulse_pause_s(event: CameraEvent) -> float:
@@ -188,6 +250,15 @@ def _pulse_pause_s(event: CameraEvent) -> float:
 def _own_words(event: CameraEvent) -> str:
     """How the device itself called it, and of which part: a standard word alone hides what a make meant."""
     return f"{event.said} {event.source}".strip() if event.topic in DEVICE_HEALTH_TOPICS else ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Owed:
+    """An entry on its way to the disk. ``noted``: what a start leaves to be remembered."""
+
+    entry: Scene
+    at: datetime
+    noted: dict[str, str] | None
 
 
 class Listener:
@@ -214,28 +285,34 @@ class Listener:
         self._pairing = CameraEventPairing(new_episode=new_episode)
         self._take_still = take_still
         self._notebook = notebook
+        self._lock = threading.Lock()
+        self._closed = False
+        self._owed: deque[_Owed] = deque()
+        self._told: dict[str, dict[str, str]] = {}
+        """What the log has the start of and not the end, by episode."""
         self._noted = "[]"
+        self._stills = Pace(burst=STILL_BURST, every_s=STILL_EVERY_S)
+        self._stills_held_back = 0
+        self._said = (0, 0)
+        self._said_s: float | None = None
         self._remember()
         self._hear = hear
         self._between = False
 
     def step(self) -> float:
-        """Wait a few seconds for notifications and write what they mean."""
+        """Wait a few seconds for notifications and write what they mean.
+
+        Raises DeviceError, and StoreFull: what that held up is owed, and written by a later step.
+        """
         if self._between:
             return BETWEEN_S
         began_s = self._clock.monotonic()
         try:
-            events: Sequence[CameraEvent] = self._subscription.pull()
-        finally:
-            self._write(self._pairing.expire(self._clock.now(), mono_s=self._clock.monotonic()))
-        for event in self._hear(self.device.id, events, began_s):
-            made = self._pairing.take(event, mono_s=self._clock.monotonic())
-            CAMERA_EVENTS.labels(
-                outcome="initial" if event.initial else "repeated" if made is None else "taken"
-            ).inc()
-            if made is not None:
-                self._write([made])
-        self._note()
+            pulled: Sequence[CameraEvent] = self._subscription.pull()
+        except DeviceError:
+            self._take(())
+            raise
+        self._take(self._hear(self.device.id, pulled, began_s))
         return 0.0
 
     def rebind(self, device: Device, subscription: EventSubscription) -> None:
@@ -248,18 +325,90 @@ class Listener:
             self._between = False
 
     def close(self) -> None:
+        """End what moves, then give the subscription back; idempotent."""
+        with self._lock:
+            if not self._closed:
+                self._closed = True
+                now, mono_s = self._clock.now(), self._clock.monotonic()
+                self._owe(self._pairing.end_moving(now, mono_s=mono_s, reason=_STOPPED, seen=True))
+                with contextlib.suppress(StoreFull):  # then the next start ends what is noted
+                    self._write()
+                self._note()
         self._subscription.close()
 
-    def _write(self, events: Sequence[SceneEvent]) -> None:
+    def _take(self, events: Sequence[CameraEvent]) -> None:
+        """Write what is over, what was late, and what ``events`` mean. Raises StoreFull."""
+        with self._lock:
+            if self._closed:
+                return
+            mono_s = self._clock.monotonic()
+            self._owe(self._pairing.expire(self._clock.now(), mono_s=mono_s))
+            self._owe(self._pairing.begin_late(mono_s=mono_s, room=self._room))
+            for event in events:
+                self._owe(self._made(event, mono_s))
+            self._say_held_back(mono_s)
+            try:
+                self._write()
+            finally:
+                self._note()
+
+    def _made(self, event: CameraEvent, mono_s: float) -> Sequence[SceneEvent]:
+        held_back = self._pairing.held_back
+        made = self._pairing.take(event, mono_s=mono_s, room=self._room)
+        outcome = "initial" if event.initial else "repeated" if made is None else "taken"
+        if self._pairing.held_back > held_back:
+            outcome = "held_back"
+        CAMERA_EVENTS.labels(outcome=outcome).inc()
+        return () if made is None else (made,)
+
+    @property
+    def _room(self) -> bool:
+        return len(self._owed) < OWED_LIMIT
+
+    def _owe(self, events: Sequence[SceneEvent]) -> None:
         for event in events:
-            seen = event.phase is Phase.START and event.topic not in DEVICE_HEALTH_TOPICS
-            still = self._take_still(self.device.id) if seen else None
-            SCENE_EVENTS.labels(seen_by=event.seen_by).inc()
-            self._log.append(scene_entry(event, evidence=still), at=event.time, subject=self.device.id)
+            starts = event.phase is Phase.START
+            still = self._still() if starts and event.topic not in DEVICE_HEALTH_TOPICS else None
+            noted = self._pairing.lasting().get(event.episode) if starts else None
+            self._owed.append(_Owed(scene_entry(event, evidence=still), event.time, noted))
+
+    def _still(self) -> str | None:
+        mono_s = self._clock.monotonic()
+        if self._stills.wait_s(mono_s) > 0:
+            self._stills_held_back += 1
+            return None
+        self._stills.take(mono_s)
+        return self._take_still(self.device.id)
+
+    def _write(self) -> None:
+        """Write what is owed, in order; what the disk refuses stays owed. Raises StoreFull."""
+        while self._owed:
+            owed = self._owed[0]
+            self._log.append(owed.entry, at=owed.at, subject=self.device.id)
+            self._owed.popleft()
+            SCENE_EVENTS.labels(seen_by=owed.entry.seen_by).inc()
+            if owed.noted is not None:
+                self._told[owed.entry.episode] = owed.noted
+            elif owed.entry.phase is Phase.END:
+                self._told.pop(owed.entry.episode, None)
+
+    def _say_held_back(self, mono_s: float) -> None:
+        """One line a minute for what was held back; stills alone are a busy road, and no fault."""
+        events, stills = self._pairing.held_back - self._said[0], self._stills_held_back - self._said[1]
+        lately = self._said_s is not None and mono_s - self._said_s < HELD_BACK_SAID_S
+        if not events or lately:
+            return
+        log.warning(
+            "device=%s tells too much: %d starts or pulses and %d stills held back",
+            self.device.id,
+            events,
+            stills,
+        )
+        self._said, self._said_s = (self._pairing.held_back, self._stills_held_back), mono_s
 
     def _note(self) -> None:
-        """Write down which failures go on, when that changed: a restart must still hear their end."""
-        lasting = json.dumps(self._pairing.lasting())
+        """Write down what goes on, when that changed: after a restart its end is still told."""
+        lasting = json.dumps(list(self._told.values()))
         if self._notebook is None or lasting == self._noted:
             return
         try:
@@ -276,6 +425,8 @@ class Listener:
             now, mono_s = self._clock.now(), self._clock.monotonic()
             self._pairing.remember(json.loads(noted), now=now, mono_s=mono_s)
         except (ValueError, KeyError, TypeError):
-            log.warning("device=%s its failures noted before the restart cannot be read", self.device.id)
+            log.warning("device=%s what was noted before the restart cannot be read", self.device.id)
             return
         self._noted = noted
+        self._told = self._pairing.lasting()
+        self._owe(self._pairing.end_moving(now, mono_s=mono_s, reason=_RESTARTED, seen=False))

@@ -121,13 +121,13 @@ def _create(bench: Bench, termination: str) -> Opened:
 def _slot(bench: Bench, opened: Opened) -> _Slot | None:
     reference = child(opened.content, "SubscriptionReference")
     address = child_text(reference, "Address")
-    if opened.fault is not None or not address:
+    if opened.fault is not None:
         return None
     try:
         endpoint = http_endpoint(address, bench.session.device)
     except AddressRefused:
         endpoint = bench.endpoints["events"]
-    return _Slot(address, endpoint, reference_parameters(reference), opened)
+    return _Slot(address or str(endpoint), endpoint, reference_parameters(reference), opened)
 
 
 def _no_slot(opened: Opened, claimed: bool | None, most: str) -> Iterator[Mark]:

@@ -146,13 +146,11 @@ def _opened(surface: Surface) -> _Slot | None:
             repeatable=False,
         )
         reference = child(surface.session.ask(question).content, "SubscriptionReference")
-        address = child_text(reference, "Address")
-        return _Slot(
-            address,
-            http_endpoint(address, surface.device),
-            reference_parameters(reference),
-        )
-    except (DeviceError, AddressRefused):
+        address = child_text(reference, "Address") or str(endpoint)
+        with contextlib.suppress(AddressRefused):  # else: asked and given back where it was granted
+            endpoint = http_endpoint(address, surface.device)
+        return _Slot(address, endpoint, reference_parameters(reference))
+    except DeviceError:
         return None
 
 

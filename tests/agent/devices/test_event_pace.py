@@ -23,7 +23,6 @@ from agent.devices.account import Account
 from agent.devices.device_state import StateBook
 from agent.devices.events import MADE_BURST, MADE_EVERY_S, PULL_BURST, PULL_EVERY_S, PullPoint
 from agent.devices.notifications import Tally
-from agent.devices.pace import Pace
 from agent.devices.wsdl import shared_services
 from agent.errors import DeviceError
 from agent.model import CameraEvent
@@ -32,6 +31,7 @@ from protocol.messages import Scene
 from protocol.words import Phase
 from runtime.backoff import Backoff
 from runtime.clock import ManualClock, SystemClock
+from runtime.pace import Pace
 from runtime.worker import Worker
 from tests.agent.devices.builders import QUICK
 from tests.agent.devices.test_events import MOTION, live, tell
@@ -199,9 +199,10 @@ def test_a_listener_hears_events_again_as_soon_as_the_ladder_says_the_device_is_
         worker.ask_to_stop()
         listener.close()
         assert worker.stop(5)
-    (start,) = log.all(Scene)
+    start, end = log.all(Scene)
     assert isinstance(start, Scene)
-    assert start.phase is Phase.START
+    assert isinstance(end, Scene)
+    assert (start.phase, end.phase, end.episode) == (Phase.START, Phase.END, start.episode)
 
 
 def _tell_states(county: RunningCounty) -> None:

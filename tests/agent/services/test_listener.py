@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from agent.errors import DeviceError, DeviceTrouble
 from agent.model import CameraEvent, SceneEvent
 from agent.services.listener import (
+    BEGIN_EVERY_S,
     CONDITION_S,
     COUNT_PAUSE_S,
     MAX_ACTIVE_S,
@@ -84,11 +85,13 @@ def test_counts_come_at_most_once_a_minute() -> None:
 
 def test_a_camera_with_ever_new_sources_costs_bounded_memory() -> None:
     pair = pairing()
-    made = [pair.take(event(True, source=str(number)), mono_s=0) for number in range(10 * SOURCES_LIMIT)]
+    many = range(10 * SOURCES_LIMIT)
+    made = [pair.take(event(True, source=str(n)), mono_s=n * BEGIN_EVERY_S) for n in many]
     assert sum(one is not None for one in made) == SOURCES_LIMIT
-    made = [pair.take(event(None, count=1, source=str(n)), mono_s=0) for n in range(10 * SOURCES_LIMIT)]
+    ends_s = len(many) * BEGIN_EVERY_S
+    made = [pair.take(event(None, count=1, source=str(n)), mono_s=ends_s + n * BEGIN_EVERY_S) for n in many]
     assert sum(one is not None for one in made) == SOURCES_LIMIT
-    assert len(pair.expire(AT, mono_s=MAX_ACTIVE_S + 1)) == SOURCES_LIMIT
+    assert len(pair.expire(AT, mono_s=ends_s + MAX_ACTIVE_S + 1)) == SOURCES_LIMIT
 
 
 notifications = st.builds(
@@ -101,7 +104,7 @@ notifications = st.builds(
 )
 
 
-@given(st.lists(st.tuples(notifications, st.floats(0, 200)), max_size=60))
+@given(st.lists(st.tuples(notifications, st.one_of(st.just(0.0), st.floats(0, 200))), max_size=200))
 def test_starts_and_ends_alternate_for_every_source(steps: list[tuple[CameraEvent, float]]) -> None:
     pair, mono_s = pairing(), 0.0
     running: dict[SceneTopic, set[str]] = {topic: set() for topic in TOPICS}
@@ -122,6 +125,8 @@ def test_starts_and_ends_alternate_for_every_source(steps: list[tuple[CameraEven
         mono_s += pause_s
         for ended in pair.expire(AT, mono_s=mono_s):
             check(ended)
+        for late in pair.begin_late(mono_s=mono_s):
+            check(late)
         made = pair.take(notification, mono_s=mono_s)
         assert not (notification.initial and made is not None and made.phase is not Phase.END)
         if made is not None:
