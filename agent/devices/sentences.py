@@ -149,6 +149,23 @@ def account_rests(where: str, left_s: float) -> str:
     )
 
 
+def no_challenge(where: str, offered: str) -> str:
+    return both(
+        f"{where} 拒绝请求，却未给出可用的登录方式（{offered or '-'}），未发送口令："
+        "请在设备网页启用摘要认证 Digest",
+        f"{where} refuses the request and asks for no way to log in that is used with it ({offered or '-'}), "
+        "the password is not sent: turn on digest authentication on the device's page",
+    )
+
+
+def login_under_way(where: str) -> str:
+    return both(
+        f"{where}：另一处正在尝试登录，为避免锁定不同时再试，稍后自动重试",
+        f"{where}: a log-in is being tried already and no second one beside it, so that the account is not "
+        "locked; it is asked again shortly",
+    )
+
+
 def locked(where: str, said: str) -> str:
     return both(
         f"{where}：账号被设备锁定（“{quoted(said)}”），10 分钟内不再登录："

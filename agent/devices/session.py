@@ -17,7 +17,7 @@ from typing import BinaryIO
 from lxml import etree
 
 from agent.devices import attachments, quirks, sentences, soap, tls
-from agent.devices.account import Account, Mode
+from agent.devices.account import Account, Mode, Turn
 from agent.devices.address import Endpoint, device_service
 from agent.devices.digest import Challenge, digest_challenge, offers_basic
 from agent.devices.limits import Limits
@@ -32,6 +32,8 @@ from agent.model import Device
 _CLOCK_MOVED_S = 2.0
 """A token refused after the clock moved by more is sent again with the new time: devices forgive 5 s."""
 _NONCE_TRUSTED_S = 10.0
+_WAITS_FOR_OTHERS = 0.75
+"""Of the time there is: a pull of 5 s that settles a log-in is waited for by a climb of 8 s."""
 _WRITES_NOTHING = frozenset(
     {
         "CreatePullPointSubscription",
@@ -225,19 +227,29 @@ class Session:
         answer = self._got(endpoint, None, cap_bytes)
         if answer.status != 401:
             return answer
+        with self._trying():
+            authorization = self._answer_to(answer, "GET", endpoint.target)
+            answer = self._got(endpoint, authorization, cap_bytes)
+            self._settle(answer, "GET", authorization)
+        return answer
+
+    def _answer_to(self, refused: Answer, method: str, target: str) -> str:
+        """The Authorization header a 401 asks for, Digest before Basic. Raises DeviceError."""
         self._require_credentials()
-        challenges = answer.headers.get("www-authenticate", ())
+        challenges = refused.headers.get("www-authenticate", ())
         challenge = digest_challenge(challenges)
-        authorization: str | None = None
         if challenge is not None:
-            authorization = self.account.authorization(challenge, "GET", endpoint.target)
-        elif offers_basic(challenges):
-            authorization = self.account.basic()
-        answer = self._got(endpoint, authorization, cap_bytes)
+            return self.account.authorization(challenge, method, target)
+        if not offers_basic(challenges) or self.account.knows_digest(method):
+            detail = sentences.no_challenge(self.where, quoted(", ".join(challenges), longest=60))
+            raise self.error(DeviceTrouble.BAD_ANSWER, detail)
+        return self.account.basic()
+
+    def _settle(self, answer: Answer, method: str, authorization: str) -> None:
+        """Say what came of the credentials that were sent. Raises DeviceError when they were refused."""
         if answer.status == 401:
             raise self._refused("")
-        self.account.accepted()
-        return answer
+        self.account.accepted(digest_for=method if authorization.startswith("Digest ") else "")
 
     def upload(self, operation: str, endpoint: Endpoint, file: BinaryIO, *, size_bytes: int) -> Answer:
         """POST a file to an address the device gave for ``operation``; repeated once with the log-in it asks.
@@ -246,24 +258,16 @@ class Session:
         """
         self._require_allowed(operation)
         self._require_rested()
-        self.recognise()
-        answer = self._uploaded(
-            operation, endpoint, file, size_bytes, authorization=self._known_way(endpoint)
-        )
-        if answer.status != 401:
-            return answer
-        self._require_credentials()
-        challenge = digest_challenge(answer.headers.get("www-authenticate", ()))
-        authorization = (
-            self.account.basic()
-            if challenge is None
-            else self.account.authorization(challenge, "POST", endpoint.target)
-        )
-        file.seek(0)
-        answer = self._uploaded(operation, endpoint, file, size_bytes, authorization=authorization)
-        if answer.status == 401:
-            raise self._refused("")
-        self.account.accepted()
+        with self._trying():
+            known_way = self._known_way(endpoint)
+            answer = self._uploaded(operation, endpoint, file, size_bytes, authorization=known_way)
+            if answer.status != 401:
+                return answer
+            authorization = self._answer_to(answer, "POST", endpoint.target)
+            self._require_rested()
+            file.seek(0)
+            answer = self._uploaded(operation, endpoint, file, size_bytes, authorization=authorization)
+            self._settle(answer, "POST", authorization)
         return answer
 
     def ask_with_file(self, question: Question, file: BinaryIO, *, size_bytes: int) -> Opened:
@@ -275,7 +279,10 @@ class Session:
         self._require_allowed(question.operation)
         self._require_rested()
         mode = self._settled_mode(question.endpoint)
-        self.recognise()
+        with contextlib.nullcontext() if mode is None else self._trying():
+            return self._with_file(question, file, mode, size_bytes=size_bytes)
+
+    def _with_file(self, question: Question, file: BinaryIO, mode: Mode | None, *, size_bytes: int) -> Opened:
         soap_headers, http_headers = self._credentials(question, mode)
         envelope = soap.with_headers(question.envelope, soap_headers)
         wrapping = attachments.wrapped(envelope, action=question.action)
@@ -296,6 +303,7 @@ class Session:
         if reply.refuses_login:
             raise self._refused(reply.said)
         if mode is not None:
+            self.account.mode = mode
             self.account.accepted()
         if reply.opened is not None and reply.fault is not None:
             return reply.opened
@@ -306,15 +314,16 @@ class Session:
         known = self.services.operation("devicemgmt", "GetDeviceInformation")
         question = Question("GetDeviceInformation", endpoint, known.request(), known.action)
         reply = self._sent(question, None)
+        mode = self.account.mode
         if not reply.refuses_login:
-            return self.account.mode
+            return mode
         self._require_credentials()
         challenge = digest_challenge(reply.challenges)
         if challenge is not None:
             self._take(challenge)
-        if self.account.mode is None or self._challenge is None:
-            self.account.mode = Mode.TOKEN if challenge is None else Mode.DIGEST
-        return self.account.mode
+        if mode is None or self._challenge is None:
+            return Mode.TOKEN if challenge is None else Mode.DIGEST
+        return mode
 
     def _known_way(self, endpoint: Endpoint) -> str | None:
         if self._challenge is None:
@@ -378,29 +387,59 @@ class Session:
             self._require_credentials()
             self._take(digest_challenge(reply.challenges))
             if mode is None or self._challenge is None:
-                self.account.mode = Mode.TOKEN if self._challenge is None else Mode.DIGEST
-        return self._logged_in(question)
+                mode = Mode.TOKEN if self._challenge is None else Mode.DIGEST
+        return self._logged_in(question, mode)
 
-    def _logged_in(self, question: Question) -> _Reply:
-        """Send with credentials; a refusal that need not mean the password is answered once, differently."""
-        mode = self.account.mode
-        assert mode is not None
-        reply = self._sent(question, mode)
-        if reply.refuses_login and not quirks.says_locked(reply.said):
+    def _logged_in(self, question: Question, mode: Mode) -> _Reply:
+        """Send with credentials; a refusal that need not mean the password is answered once, differently.
+
+        What came of it is said before the next one may try.
+        """
+        with contextlib.ExitStack() as turn:
+            alone = turn.enter_context(self._trying())
+            mode = self._learnt_or(mode)
+            reply = self._sent(question, mode)
             other = self._other_way(mode, reply)
             if other is not None:
-                reply = self._sent(question, other)
-                if not reply.refuses_login:
-                    self.account.mode = other
-        if not reply.refuses_login:
-            self.account.accepted()
-            return reply
-        if question.optional:
-            return reply
-        raise self._refused(reply.said)
+                if not alone and not self._is_stale():
+                    self.account.doubted()
+                    turn.enter_context(self._trying())
+                self._require_rested()
+                mode, reply = other, self._sent(question, other)
+            if not reply.refuses_login:
+                self.account.mode = mode
+                self.account.accepted()
+                return reply
+            if question.optional and not self.account.refused_option():
+                return reply
+            raise self._refused(reply.said)
+
+    @contextlib.contextmanager
+    def _trying(self) -> Iterator[bool]:
+        """Credentials may be sent inside; True where nobody else may meanwhile. Raises DeviceError
+        AUTH_BACKOFF: they were refused, or others still try them after most of the time there is."""
+        with self.account.trying(wait_s=_WAITS_FOR_OTHERS * self.transport.left_s()) as turn:
+            self._require_rested()
+            if turn is Turn.MISSED:
+                raise self.error(DeviceTrouble.AUTH_BACKOFF, sentences.login_under_way(self.where))
+            yield turn is Turn.MINE
+
+    def _is_stale(self) -> bool:
+        """Whether the device said itself that only the nonce was too old."""
+        return self._challenge is not None and self._challenge.stale
+
+    def _learnt_or(self, mode: Mode) -> Mode:
+        """The way another one found while this one waited, where it can be gone with what is known here."""
+        learnt = self.account.mode
+        if learnt is None or (learnt.has_digest and self._challenge is None):
+            return mode
+        return learnt
 
     def _other_way(self, mode: Mode, reply: _Reply) -> Mode | None:
-        """How to ask again after a refusal that need not mean the password; None when it does."""
+        """How to ask again after a refusal that need not mean the password; None when it does, or when there
+        was none."""
+        if not reply.refuses_login or quirks.says_locked(reply.said):
+            return None
         challenge = digest_challenge(reply.challenges)
         outlived = mode.has_digest and self._challenge_outlived()
         if challenge is not None:
