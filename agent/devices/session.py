@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 from lxml import etree
 
-from agent.devices import attachments, quirks, sentences, soap, tls
+from agent.devices import attachments, identity_sentences, quirks, sentences, soap, tls
 from agent.devices.account import Account, Mode, Turn
 from agent.devices.address import Endpoint, device_service
 from agent.devices.digest import Challenge, digest_challenge, offers_basic
@@ -243,7 +243,13 @@ class Session:
         if not offers_basic(challenges) or self.account.knows_digest(method):
             detail = sentences.no_challenge(self.where, quoted(", ".join(challenges), longest=60))
             raise self.error(DeviceTrouble.BAD_ANSWER, detail)
+        if not self._may_send_in_clear():
+            raise self.error(DeviceTrouble.BAD_ANSWER, identity_sentences.not_in_clear(self.where))
         return self.account.basic()
+
+    def _may_send_in_clear(self) -> bool:
+        """Over TLS the pin says who is there; else the look at it must."""
+        return self.device.tls or self.account.doorplate is None or self.account.doorplate.is_sure
 
     def _settle(self, answer: Answer, method: str, authorization: str) -> None:
         """Say what came of the credentials that were sent. Raises DeviceError when they were refused."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import select
 import socket
 import ssl
 import time
@@ -389,12 +388,11 @@ class Flooded(Exception):
 
 def _is_closed(sock: DeadlineSocket) -> bool:
     """Whether the other end closes within an instant: cheap servers say keep-alive and do not."""
-    waiting = select.poll()
-    waiting.register(sock, select.POLLIN)
-    if not waiting.poll(1000 * _CLOSES_WITHIN_S):
-        return False
     try:
+        sock.settimeout(_CLOSES_WITHIN_S)
         return not sock.recv(1, socket.MSG_PEEK)
+    except TimeoutError:
+        return False
     except OSError:
         return True
 

@@ -8,6 +8,7 @@ import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -15,12 +16,14 @@ from agent import marks
 from agent.devices import OnvifRoom
 from agent.devices.account import Account, Mode
 from agent.devices.address import Endpoint
+from agent.devices.doorplate import Doorplate
 from agent.devices.habits import LooseLeaves
 from agent.devices.session import Session
 from agent.devices.wsdl import shared_services
 from agent.errors import DeviceError, DeviceTrouble
 from agent.model import Secret
 from agent.services.register import DeviceRegister
+from protocol.words import Reason
 from tests.agent.devices.builders import QUICK, a_device
 from tests.agent.devices.test_session import challenge, refusal
 from tests.support.hostile import Hostile, answering, http, soap
@@ -134,6 +137,86 @@ def test_a_server_that_says_keep_alive_and_closes_is_written_to_all_the_same() -
         with contextlib.closing(room.upkeep(row)) as upkeep:
             upkeep.accounts.set_password("admin", Secret(NEW_PASSWORD))
     assert len([request for _, request in there.got if b"SetUser" in request]) == 1
+
+
+INFORMATION = (
+    "<tds:GetDeviceInformationResponse><tds:Manufacturer>Hikvision</tds:Manufacturer><tds:Model>M</tds:Model>"
+    "<tds:FirmwareVersion>1</tds:FirmwareVersion><tds:SerialNumber>{serial}</tds:SerialNumber>"
+    "<tds:HardwareId>1</tds:HardwareId></tds:GetDeviceInformationResponse>"
+)
+SERVICES = (
+    "<tds:GetServicesResponse><tds:Service><tds:Namespace>http://www.onvif.org/ver10/device/wsdl"
+    "</tds:Namespace><tds:XAddr>http://h/onvif/device_service</tds:XAddr>"
+    "<tds:Version><tt:Major>2</tt:Major><tt:Minor>0</tt:Minor></tds:Version></tds:Service>"
+    "</tds:GetServicesResponse>"
+)
+SERIAL = "DS-2CD2012-I20150101"
+MAC, OTHER_MAC = "28-57-BE-00-00-01", "66-66-66-66-66-66"
+
+
+def climbed(
+    tmp_path: Path, *, serial: str = SERIAL, mac: str | None, known: str = SERIAL, known_mac: str | None = MAC
+) -> Reason:
+    """A climb to one with the known reference that lets anybody in, telling ``serial`` at ``mac``."""
+
+    def rule(request: bytes) -> bytes:
+        if b"GetDeviceInformation" in request:
+            return http(soap(INFORMATION.format(serial=serial)))
+        return http(soap(SERVICES)) if b"GetServices" in request else honest(request)
+
+    register = DeviceRegister(LooseLeaves())
+    macs = [known_mac] if known_mac else []
+    register.learn(
+        "cam",
+        marks.made(reference=REFERENCE, vendor="Hikvision", serial=known, macs=macs),
+        near=marks.Marks(),
+    )
+    room = OnvifRoom(limits=QUICK, register=register)
+    table = tmp_path / "arp"
+    table.write_text("head\n" + (f"127.0.0.1 0x1 0x2 {mac.replace('-', ':')} * eth0\n" if mac else ""))
+    with answering(rule) as device:
+        row = a_device(port=device.port)
+        room._account(row).doorplate = Doorplate(row, register, neighbours=table)
+        with contextlib.closing(room.open(row)) as adapter:
+            return adapter.climb().reason
+
+
+def test_one_that_lets_anybody_in_and_hides_its_serial_is_another_where_the_mac_says_so(
+    tmp_path: Path,
+) -> None:
+    assert climbed(tmp_path, serial="", mac=OTHER_MAC) is Reason.OTHER_DEVICE
+    assert climbed(tmp_path, serial="", mac=OTHER_MAC, known="") is Reason.OTHER_DEVICE
+
+
+def test_what_an_honest_device_does_is_no_contradiction(tmp_path: Path) -> None:
+    assert climbed(tmp_path, mac=MAC) is Reason.OK
+    assert climbed(tmp_path, mac=OTHER_MAC) is Reason.OK, "another interface: reference and serial agree"
+    assert climbed(tmp_path, serial="", mac=None) is Reason.OK, "routed: no MAC is seen"
+    assert climbed(tmp_path, serial="", mac=MAC) is Reason.OK
+    assert climbed(tmp_path, serial="", mac=OTHER_MAC, known_mac=None) is Reason.OK
+
+
+@pytest.mark.parametrize(("mac", "sent"), [(MAC, True), (None, True), (OTHER_MAC, False)])
+def test_the_password_in_clear_goes_to_nobody_who_may_be_another(
+    tmp_path: Path, mac: str | None, sent: bool
+) -> None:
+    def rule(request: bytes) -> bytes:
+        if b"GET /" not in request:
+            return honest(request)
+        return http(b"") if b"Authorization" in request else refusal(401, b"", "Connection: close", BASIC)
+
+    register = DeviceRegister(LooseLeaves())
+    register.learn("cam", marks.made(reference=REFERENCE, macs=[MAC]), near=marks.Marks())
+    table = tmp_path / "arp"
+    table.write_text("head\n" + (f"127.0.0.1 0x1 0x2 {mac.replace('-', ':')} * eth0\n" if mac else ""))
+    with answering(rule) as device:
+        row = a_device(port=device.port)
+        account = fresh_account()
+        account.doorplate = Doorplate(row, register, neighbours=table)
+        session = Session(row, account, shared_services(), limits=QUICK)
+        with contextlib.closing(session), contextlib.suppress(DeviceError):
+            session.get(Endpoint(row.host, row.port, "/snapshot"), cap_bytes=100)
+        assert any(b"Authorization: Basic" in request for request in device.requests) is sent
 
 
 BASIC = 'WWW-Authenticate: Basic realm="cam"'
