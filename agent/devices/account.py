@@ -20,7 +20,9 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from enum import Enum, StrEnum, auto
+from html import escape
 from typing import TYPE_CHECKING
+from urllib.parse import quote, quote_plus
 
 from lxml import etree
 
@@ -28,6 +30,7 @@ from agent.devices.digest import Challenge
 from agent.devices.habits import HabitBook, Habits
 from agent.devices.login_memory import LoginMemory
 from agent.devices.pins import Pins
+from agent.devices.redact import masked
 from agent.devices.vocabulary import Vocabulary
 from agent.model import Secret
 
@@ -41,9 +44,20 @@ _BASE64 = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-soap-message-
 
 
 _CLAIM_ASKED_EVERY_S = 0.05
+_SHORTEST_MASKED = 3
+"""A shorter password, which no device takes, would black out every word."""
 _UNPROVEN_OPTIONS = 1
 """So many optional questions may be refused before the password was ever accepted: the next is a refusal of
 it."""
+
+
+def _ways_to_write(username: str, password: Secret) -> frozenset[str]:
+    plain = password.reveal
+    pair = base64.b64encode(f"{username}:{plain}".encode()).decode()
+    coded = base64.b64encode(plain.encode()).decode()
+    urls = (quote(plain, safe=""), quote(plain), quote_plus(plain))
+    written = {plain, " ".join(plain.split()), pair, coded, *urls, escape(plain)}
+    return frozenset(way for way in written if len(way) >= _SHORTEST_MASKED)
 
 
 class Mode(StrEnum):
@@ -96,6 +110,7 @@ class Account:
         self._refused_once = False
         self._noted = None if memory is None else memory.mode()
         self._noted_rest = True
+        self._secrets = _ways_to_write(username, password)
         self.mode: Mode | None = Mode(self._noted) if self._noted in list(Mode) else None
         """None until the device told; kept until it asks otherwise."""
         self.vocabulary = Vocabulary()
@@ -113,6 +128,10 @@ class Account:
         self._proven = False
         self._digest_methods: frozenset[str] = frozenset()
         self._refused_options = 0
+
+    def masked(self, text: str) -> str:
+        """``text`` of the device without this account's password, plain or as it is sent: devices know it."""
+        return masked(text, self._secrets)
 
     def rest_left_s(self) -> float:
         """Seconds for which the account must still be left alone; 0 when it may be used."""

@@ -116,6 +116,7 @@ class Session:
         self.device_service = device_service(device)
         self._challenge: Challenge | None = None
         self._challenged_at = 0.0
+        self.transport.mask = account.masked
         self.transport.introduce = None if account.doorplate is None else self._look
 
     @property
@@ -305,9 +306,9 @@ class Session:
                 after=wrapping.after,
             )
             reply = self._opened(answer)
-            told.answered(answer.status, len(answer.body), reply.said)
+            told.answered(answer.status, len(answer.body), self._words(reply))
         if reply.refuses_login:
-            raise self._refused(reply.said)
+            raise self._refused(self._words(reply))
         if mode is not None:
             self.account.mode = mode
             self.account.accepted()
@@ -365,8 +366,12 @@ class Session:
         self.transport.close()
 
     def error(self, kind: DeviceTrouble, detail: str) -> DeviceError:
-        """A DeviceError of this device."""
-        return DeviceError(kind, self.device.id, detail)
+        """A DeviceError of this device; what it says of the account's secret is cut out of ``detail``."""
+        return DeviceError(kind, self.device.id, self.account.masked(detail))
+
+    def _words(self, reply: _Reply) -> str:
+        """What a fault says, masked before it is cut to a length."""
+        return self.account.masked(reply.said)
 
     def _got(self, endpoint: Endpoint, authorization: str | None, cap_bytes: int) -> Answer:
         headers = {} if authorization is None else {"Authorization": authorization}
@@ -418,7 +423,7 @@ class Session:
                 return reply
             if question.optional and not self.account.refused_option():
                 return reply
-            raise self._refused(reply.said)
+            raise self._refused(self._words(reply))
 
     @contextlib.contextmanager
     def _trying(self) -> Iterator[bool]:
@@ -488,7 +493,7 @@ class Session:
                     private=not question.anonymous,
                 )
             reply = self._opened(answer)
-            told.answered(answer.status, len(answer.body), reply.said)
+            told.answered(answer.status, len(answer.body), self._words(reply))
         return reply
 
     def _request(self, question: Question, mode: Mode | None) -> tuple[bytes, dict[str, str]]:
@@ -547,7 +552,7 @@ class Session:
         if fault.not_supported:
             detail = sentences.not_supported(self.where, question.operation)
             raise self.error(DeviceTrouble.NOT_SUPPORTED, detail)
-        detail = sentences.fault(self.where, question.operation, str(fault))
+        detail = sentences.fault(self.where, question.operation, self._words(reply))
         raise self.error(DeviceTrouble.BAD_ANSWER, detail)
 
     def _take(self, challenge: Challenge | None) -> None:

@@ -70,6 +70,8 @@ class Transport:
         self._kept: _Kept | None = None
         self._budget: Deadline | None = None
         self._closed = False
+        self.mask: Callable[[str], str] = str
+        """Cuts what must not be read out of what a device says."""
         self.introduce: Callable[[], None] | None = None
         """Asks, without credentials, who is there; raises DeviceError when it is not the device meant."""
 
@@ -301,7 +303,7 @@ class Transport:
         return Answer(response.status, _by_name(response.headers), bytes(body))
 
     def _error(self, kind: DeviceTrouble, detail: str) -> DeviceError:
-        return DeviceError(kind, self._device, detail)
+        return DeviceError(kind, self._device, self.mask(detail))
 
 
 class DeadlineSocket(socket.socket):
