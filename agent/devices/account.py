@@ -114,6 +114,10 @@ class Account:
         self.mode: Mode | None = Mode(self._noted) if self._noted in list(Mode) else None
         """None until the device told; kept until it asks otherwise."""
         self.vocabulary = Vocabulary()
+        self.listed_ports: frozenset[int] | None = None
+        """HTTP ports the device lists as its own; None until it was asked."""
+        self.neighbour_ports: Callable[[], frozenset[int]] = frozenset
+        """Ports of the same host at which other devices of the ledger are."""
         self.doorplate: Doorplate | None = None
         """Looked at before credentials are sent; None where nobody keeps a register."""
         self.clock_error_s: float | None = None

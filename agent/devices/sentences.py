@@ -158,6 +158,16 @@ def no_challenge(where: str, offered: str) -> str:
     )
 
 
+def foreign_port(where: str, port: int) -> str:
+    return both(
+        f"{where} 返回的地址指向端口 {port}，该端口不是它自己声明的，可能属于同一地址后的其他设备，未访问："
+        "若经端口映射接入请设置 port_forwarded = true，否则在设备网页核对端口",
+        f"{where} returned an address with port {port}, which it does not list as its own and which may be "
+        "another device's behind the same address, nothing is asked there: set port_forwarded = true if it "
+        "is behind port forwarding, else check the ports on the device's page",
+    )
+
+
 def login_under_way(where: str) -> str:
     return both(
         f"{where}：另一处正在尝试登录，为避免锁定不同时再试，稍后自动重试",

@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 from lxml import etree
 
-from agent.devices import attachments, identity_sentences, quirks, sentences, soap, tls
+from agent.devices import attachments, identity_sentences, quirks, reading, sentences, soap, tls
 from agent.devices.account import Account, Mode, Turn
 from agent.devices.address import Endpoint, device_service
 from agent.devices.digest import Challenge, digest_challenge, offers_basic
@@ -32,6 +32,8 @@ from agent.model import Device
 _CLOCK_MOVED_S = 2.0
 """A token refused after the clock moved by more is sent again with the new time: devices forgive 5 s."""
 _NONCE_TRUSTED_S = 10.0
+_WELL_KNOWN = frozenset({80, 443})
+_MOST_PORTS = 8
 _WAITS_FOR_OTHERS = 0.75
 """Of the time there is: a pull of 5 s that settles a log-in is waited for by a climb of 8 s."""
 _WRITES_NOTHING = frozenset(
@@ -225,6 +227,7 @@ class Session:
         Raises DeviceError; the account rests after a refusal as after any other.
         """
         self._require_rested()
+        self._require_own_port(endpoint)
         answer = self._got(endpoint, None, cap_bytes)
         if answer.status != 401:
             return answer
@@ -265,6 +268,7 @@ class Session:
         """
         self._require_allowed(operation)
         self._require_rested()
+        self._require_own_port(endpoint)
         with self._trying():
             known_way = self._known_way(endpoint)
             answer = self._uploaded(operation, endpoint, file, size_bytes, authorization=known_way)
@@ -285,6 +289,7 @@ class Session:
         """
         self._require_allowed(question.operation)
         self._require_rested()
+        self._require_no_others_port(question.endpoint)
         mode = self._settled_mode(question.endpoint)
         with contextlib.nullcontext() if mode is None else self._trying():
             return self._with_file(question, file, mode, size_bytes=size_bytes)
@@ -388,6 +393,7 @@ class Session:
         if question.anonymous:
             return self._sent(question, None)
         self._require_rested()
+        self._require_no_others_port(question.endpoint)
         mode = self.account.mode
         if mode is None or (mode.has_digest and self._challenge is None):
             reply = self._sent(question, None)
@@ -583,6 +589,35 @@ class Session:
         if left_s > 0:
             raise self.error(DeviceTrouble.AUTH_BACKOFF, sentences.account_rests(self.where, left_s))
 
+    def _require_own_port(self, endpoint: Endpoint) -> None:
+        """Raises DeviceError for a port that may be another device's behind the same address: what a device
+        calls its snapshot is an order to whoever gets it."""
+        self._require_no_others_port(endpoint)
+        if endpoint.port == self.device.port or endpoint.port in _WELL_KNOWN:
+            return
+        if endpoint.port not in self._listed_ports():
+            raise self._foreign(endpoint)
+
+    def _require_no_others_port(self, endpoint: Endpoint) -> None:
+        """Raises DeviceError for a port at which another device of the ledger is."""
+        if endpoint.port != self.device.port and endpoint.port in self.account.neighbour_ports():
+            raise self._foreign(endpoint)
+
+    def _foreign(self, endpoint: Endpoint) -> DeviceError:
+        return self.error(DeviceTrouble.BAD_ANSWER, sentences.foreign_port(self.where, endpoint.port))
+
+    def _listed_ports(self) -> frozenset[int]:
+        """What the device lists as its own in GetNetworkProtocols; asked once an account."""
+        if self.account.listed_ports is None:
+            try:
+                answer = self.call("devicemgmt", "GetNetworkProtocols", self.device_service, optional=True)
+            except DeviceError as error:
+                if error.kind not in (DeviceTrouble.NOT_SUPPORTED, DeviceTrouble.BAD_ANSWER):
+                    raise
+                answer = None
+            self.account.listed_ports = _http_ports(answer)
+        return self.account.listed_ports
+
     @contextlib.contextmanager
     def _doubting(self) -> Iterator[None]:
         """A connection that fails may be the last of this device: who answers next is looked at anew."""
@@ -611,6 +646,15 @@ def _dial(device: Device, account: Account, limits: Limits) -> Dial | None:
         return None
     assert account.pins is not None, "a device with TLS is not spoken to without its pin"
     return tls.securely(device.id, account.pins, limits=limits)
+
+
+def _http_ports(answer: object) -> frozenset[int]:
+    """The ports of HTTP and HTTPS in an answer of GetNetworkProtocols; bounded."""
+    found = []
+    for protocol in reading.each(answer):
+        if reading.text(protocol, "Name").upper() in ("HTTP", "HTTPS"):
+            found += [port for port in reading.each(reading.child(protocol, "Port")) if isinstance(port, int)]
+    return frozenset(found[:_MOST_PORTS])
 
 
 def plain_question(
