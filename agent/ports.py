@@ -285,8 +285,9 @@ class Register(Protocol):
         """Whether anything is known by which the device can be told."""
         ...
 
-    def judge(self, device: str, met: Marks) -> Opinion:
-        """Whether what was met is this device; ``cannot tell`` when nothing is known of it."""
+    def judge(self, device: str, met: Marks, *, logged_in: bool = False) -> Opinion:
+        """Whether what was met is this device; ``cannot tell`` when nothing is known of it. One that
+        ``logged_in`` told all it tells, and what it hides counts against it."""
         ...
 
     def bears(self, device: str, met: Marks) -> bool:

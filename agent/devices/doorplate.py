@@ -6,7 +6,8 @@
 
 Law: all of it is asked without credentials, on the connection over which a log-in would follow, and anew on
 each connection: an address cannot change hands without breaking them. A device that lets the box in is
-compared again, with everything it tells then.
+compared again, with everything it tells then and the MAC at its address: one that hides its serial number or
+has another MAC is another one. The password in clear goes only to one that is surely the same.
 """
 
 from __future__ import annotations
@@ -55,21 +56,35 @@ class Doorplate:
         self._tells = True
         self._announces = True
         self._last_shown: Marks | None = None
+        self._sure = False
         self._silent_looks: int | None = None
         """Looks in a row without a reference since there was one; None before there ever was."""
 
     def look(self, session: Session) -> None:
         """Ask who answers. Raises DeviceError OTHER_DEVICE, or that nobody answers."""
         if not self._register.knows(self._device.id):
+            self._sure = True
             return
-        self._judge(session, self._shown(session))
+        self._sure = False
+        self._sure = self._judge(session, self._shown(session)) is Match.SAME
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether the last look showed the device itself, or nothing is known to compare it with."""
+        return self._sure
 
     def told(self, session: Session, identity: Identity) -> None:
         """Compare what a device tells that let the box in, and learn it. Raises DeviceError OTHER_DEVICE."""
         shown = self._last_shown or self._shown(session)
         met = marks.merged(replace(shown, macs=frozenset()), marks.of_identity(identity))
+        near = replace(shown, references=frozenset())
+        first = not self._register.knows(self._device.id)
         self._judge(session, met)
-        self._register.learn(self._device.id, met, near=replace(shown, references=frozenset()))
+        if near.macs:
+            self._judge(session, replace(met, macs=near.macs), logged_in=True)
+        else:
+            self._judge(session, met, logged_in=True)
+        self._register.learn(self._device.id, marks.merged(met, near) if first else met, near=near)
 
     def doubt(self) -> None:
         """A connection failed: look anew, by every way there is, before the next question."""
@@ -77,10 +92,10 @@ class Doorplate:
             self._tells = self._announces = True
             self._last_shown = None
 
-    def _judge(self, session: Session, met: Marks) -> None:
-        opinion = self._register.judge(self._device.id, met)
+    def _judge(self, session: Session, met: Marks, *, logged_in: bool = False) -> Match:
+        opinion = self._register.judge(self._device.id, met, logged_in=logged_in)
         if opinion.match is not Match.OTHER:
-            return
+            return opinion.match
         self.doubt()
         detail = identity_sentences.other_device(session.where, str(met), opinion.why)
         raise session.error(DeviceTrouble.OTHER_DEVICE, detail)

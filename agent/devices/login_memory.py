@@ -5,6 +5,7 @@ or the command line beside it: 200 restarts cost no more tries than one. New cre
 noted ones are told apart by four bytes of a scrypt hash, too few to find the password by.
 Wall time is all that outlives a restart: a rest never lasts longer than one full rest from now, wherever the
 clock jumped; a clock that jumps forward ends it early, at the cost of one try.
+A first try is claimed beforehand, so that the service and the command line beside it do not make it both.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ REST_TOPIC = "login_rest"
 STREAM_REST_TOPIC = "stream_rest"
 """The rest of a log-in that the stream alone refused."""
 MODE_TOPIC = "login_mode"
+CLAIM_TOPIC = "login_claim"
+CLAIM_S = 10.0
+"""How long a claim holds that nobody gave back: a process that died within a try, of 8 s at most."""
 _SALT_BYTES = 16
 _PROOF_BYTES = 4
 
@@ -71,6 +75,37 @@ class LoginMemory:
         """Remember how it was logged in to."""
         with contextlib.suppress(StoreFull):
             self.notebook.note(self.device, MODE_TOPIC, mode)
+
+    def claim(self, owner: str) -> bool:
+        """Whether ``owner`` may make the first try now; False while another process makes one.
+
+        Two that claim within the same milliseconds may both be told True: a note is no compare-and-set.
+        """
+        if self._claimed_by() not in (None, owner):
+            return False
+        try:
+            document = json.dumps({"owner": owner, "until": self.unix() + CLAIM_S})
+            self.notebook.note(self.device, CLAIM_TOPIC, document)
+        except StoreFull:
+            return True
+        return self._claimed_by() in (None, owner)
+
+    def give_back(self, owner: str) -> None:
+        """The try came to its end."""
+        with contextlib.suppress(StoreFull):
+            if self._claimed_by() == owner:
+                self.notebook.strike(self.device, CLAIM_TOPIC)
+
+    def _claimed_by(self) -> str | None:
+        document = self.notebook.noted(self.device, CLAIM_TOPIC)
+        if document is None:
+            return None
+        try:
+            told = json.loads(document)
+            owner, until = str(told["owner"]), float(told["until"])
+        except (ValueError, KeyError, TypeError):
+            return None
+        return owner if 0 < until - self.unix() <= CLAIM_S else None
 
     def _told(self) -> tuple[bytes, bytes, float] | None:
         document = self.notebook.noted(self.device, self.rest_topic)

@@ -305,6 +305,7 @@ class OnvifRoom:
                 habits=self._habits.of(device.id),
             )
             account.doorplate = self._doorplate(device)
+            account.neighbour_ports = lambda: self._ports_of_others(device)
             self._accounts[device.id] = (device, account)
             return account
 
@@ -315,6 +316,12 @@ class OnvifRoom:
             memory = LoginMemory(self._notebook, device.id, rest_topic=STREAM_REST_TOPIC)
         rest_s = self._limits.refused_pause_s
         return Account(device.username, device.password, rest_s=rest_s, memory=memory)
+
+    def _ports_of_others(self, device: Device) -> frozenset[int]:
+        with self._lock:
+            rows = [row for row, _ in self._accounts.values() if row.host == device.host]
+        others = [row for row in rows if row.id != device.id]
+        return frozenset(port for row in others for port in (row.port, row.rtsp_port))
 
     def _doorplate(self, device: Device) -> Doorplate | None:
         return None if self._register is None else Doorplate(device, self._register)

@@ -236,4 +236,4 @@ class RtspAdapter:
         return bytes(buffer[:count])
 
     def _error(self, kind: DeviceTrouble, detail: str) -> DeviceError:
-        return DeviceError(kind, self.device.id, detail)
+        return DeviceError(kind, self.device.id, self._account.masked(detail))

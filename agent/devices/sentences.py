@@ -170,6 +170,33 @@ def account_rests(where: str, left_s: float) -> str:
     )
 
 
+def no_challenge(where: str, offered: str) -> str:
+    return both(
+        f"{where} 拒绝请求，却未给出可用的登录方式（{offered or '-'}），未发送口令："
+        "请在设备网页启用摘要认证 Digest",
+        f"{where} refuses the request and asks for no way to log in that is used with it ({offered or '-'}), "
+        "the password is not sent: turn on digest authentication on the device's page",
+    )
+
+
+def foreign_port(where: str, port: int) -> str:
+    return both(
+        f"{where} 返回的地址指向端口 {port}，该端口不是它自己声明的，可能属于同一地址后的其他设备，未访问："
+        "若经端口映射接入请设置 port_forwarded = true，否则在设备网页核对端口",
+        f"{where} returned an address with port {port}, which it does not list as its own and which may be "
+        "another device's behind the same address, nothing is asked there: set port_forwarded = true if it "
+        "is behind port forwarding, else check the ports on the device's page",
+    )
+
+
+def login_under_way(where: str) -> str:
+    return both(
+        f"{where}：另一处正在尝试登录，为避免锁定不同时再试，稍后自动重试",
+        f"{where}: a log-in is being tried already and no second one beside it, so that the account is not "
+        "locked; it is asked again shortly",
+    )
+
+
 def locked(where: str, said: str) -> str:
     return both(
         f"{where}：账号被设备锁定（“{quoted(said)}”），10 分钟内不再登录："

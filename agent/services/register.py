@@ -66,18 +66,22 @@ class DeviceRegister:
         known = self._marks.get(device)
         return known is not None and not known.is_empty
 
-    def judge(self, device: str, met: Marks) -> Opinion:
+    def judge(self, device: str, met: Marks, *, logged_in: bool = False) -> Opinion:
         with self._lock:
             known = self._marks.get(device)
             if known is None or known.is_empty:
                 return Opinion(Match.UNSURE, "nothing is known of it")
-            opinion = marks.compare(known, met, common=self._common)
+            opinion = self._opinion(known, met, logged_in=logged_in)
             if opinion.match is not Match.OTHER or not self._read_anew(device):
                 return opinion
             known = self._marks.get(device, Marks())
             if known.is_empty:
                 return Opinion(Match.UNSURE, "whoever answers is accepted")
-            return marks.compare(known, met, common=self._common)
+            return self._opinion(known, met, logged_in=logged_in)
+
+    def _opinion(self, known: Marks, met: Marks, *, logged_in: bool) -> Opinion:
+        opinion = marks.compare(known, met, common=self._common)
+        return marks.after_log_in(known, met, opinion) if logged_in else opinion
 
     def bears(self, device: str, met: Marks) -> bool:
         known = self._marks.get(device, Marks())

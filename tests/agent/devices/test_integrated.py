@@ -329,11 +329,16 @@ def test_a_session_asks_whether_it_may_before_it_sends() -> None:
         if isinstance(method, ast.FunctionDef) and "self.transport." in ast.unparse(method)
     }
     assert sending.keys() == {
-        *("_sent", "_got", "_uploaded", "ask_with_file", "close"),
-        *("__init__", "recognise"),
+        *("_sent", "_got", "_uploaded", "_with_file", "close"),
+        *("__init__", "recognise", "_trying"),
     }
+    assert sending["_trying"].count("self.transport.") == sending["_trying"].count("self.transport.left_s()")
     assert "self.transport.introduce = " in sending["__init__"]
-    assert "_require_allowed" in sending["ask_with_file"]
+    asking = {
+        method.name: ast.unparse(method) for method in session.body if isinstance(method, ast.FunctionDef)
+    }
+    assert [name for name, text in asking.items() if "self._with_file(" in text] == ["ask_with_file"]
+    assert "_require_allowed" in asking["ask_with_file"]
 
 
 def public_calls(part: object) -> set[str]:
