@@ -9,7 +9,7 @@ import json
 import logging
 import secrets
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -190,8 +190,10 @@ class BoxApp:
         self.link.start()
         for section in self._config.devices:
             self._enlist(device_of(section))
+        listed = {section.id for section in self._config.devices}
         for device in remembered(self.store, self.register, self._config.search):
-            self._enlist(device)
+            if device.id not in listed:
+                self._enlist(device)
         self._work("logins", self.logins.step)
         mover = self._work("move", self.mover.step)
         self.mover.wake = mover.wake
@@ -300,7 +302,9 @@ class BoxApp:
             return
         found = self.store.remembered_devices().get(device)
         if found is not None:
-            self.store.remember_device(device, json.dumps({**json.loads(found), "host": host, "port": port}))
+            found = json.dumps({**json.loads(found), "host": host, "port": port})
+            self.store.remember_device(device, found)
+            self.register.remember_found(device, found)
         self.rebind(replace(known, host=host, port=port))
 
     def _enlist(self, device: Device) -> None:
@@ -345,7 +349,7 @@ class BoxApp:
         log.info("device=%s found at %s:%d %s", device.id, found.host, port, found.hardware)
         self.store.remember_device(device.id, json.dumps(document))
         self.register.seed(device.id, moving_words.marks_of(found))
-        self.register.remember_found(device.id)
+        self.register.remember_found(device.id, json.dumps(document))
         self.store.append(BoxEvent(what="device_found", detail=_found_line(found)), at=self._clock.now())
         self._enlist(device)
 
@@ -481,9 +485,11 @@ def device_of(section: DeviceSection) -> Device:
 
 
 def found_device(name: str, *, host: str, port: int, search: SearchSection, tls: bool = False) -> Device:
-    """A ledger row for what discovery found, under the id its marks gave it."""
+    """A ledger row for what discovery found, under the id its marks gave it. Nobody said what it is: it may
+    be the police's, so nothing is written to it until a row of the configuration gives it a class."""
     return Device(
         id=name,
+        classified=False,
         device_class=DeviceClass.SMART_CAMERA,
         host=host,
         port=port,
@@ -496,19 +502,27 @@ def found_device(name: str, *, host: str, port: int, search: SearchSection, tls:
 def remembered(ledger: Ledger, register: DeviceRegister, search: SearchSection) -> Sequence[Device]:
     """The rows discovery made before. A document of an older version tells an endpoint reference alone: it is
     the first mark of its device. One that cannot be read is passed over, and its device is found anew."""
-    devices = []
-    for name, document in ledger.remembered_devices().items():
+    documents = ledger.remembered_devices()
+    rows = found_rows(documents, search)
+    for row in rows:
+        register.seed(row.id, marks.made(reference=str(json.loads(documents[row.id]).get("reference", ""))))
+        register.remember_found(row.id, documents[row.id])
+    return rows
+
+
+def found_rows(documents: Mapping[str, str], search: SearchSection) -> Sequence[Device]:
+    """The rows of the documents discovery wrote, by id; what cannot be read is passed over."""
+    rows = []
+    for name, document in documents.items():
         try:
             told = json.loads(document)
             host, port = str(ipaddress.ip_address(str(told["host"]))), int(told["port"])
-            register.seed(name, marks.made(reference=str(told["reference"])))
         except (ValueError, KeyError, TypeError) as error:
             log.warning("device=%s what was remembered cannot be read: %s", name, error)
             continue
-        register.remember_found(name)
         tls = told.get("tls") is True
-        devices.append(found_device(name, host=host, port=port, tls=tls, search=search))
-    return devices
+        rows.append(found_device(name, host=host, port=port, tls=tls, search=search))
+    return rows
 
 
 def where_it_is(device: Device, register: DeviceRegister) -> Device:
