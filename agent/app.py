@@ -9,7 +9,9 @@ import json
 import logging
 import secrets
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -28,7 +30,7 @@ from agent.outbox.notebook import SqliteNotebook
 from agent.outbox.stills import StillSpool
 from agent.outbox.store import Store
 from agent.outbox.vault import SealedVault
-from agent.ports import Found, Ledger
+from agent.ports import DeviceAdapter, Found, Ledger
 from agent.services import moving_words
 from agent.services.admission import MOST_DEVICES, admitted
 from agent.services.commander import Commander
@@ -53,6 +55,7 @@ from runtime.backoff import Backoff
 from runtime.clock import Clock, SystemClock
 from runtime.link import Link, LinkDown, LinkSettings
 from runtime.monitor import Monitor
+from runtime.together import together
 from runtime.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -61,6 +64,10 @@ LISTEN_BASE_S, LISTEN_CEILING_S = 5.0, 30.0
 """Events must flow again within 60 s of a device's return: this pause, 8 s for a question that was on its way
 to the silent device, and the making of a pull point stay below 45 s."""
 EXPECTED = (AgentError, LinkDown)
+STOP_S, CLOSE_S = 7.0, 4.0
+"""A supervisor waits 10 s. What devices hold up is given back within the second, side by side."""
+BINDERS = 8
+"""Devices that are followed at once: each may take 4 s where the old place hangs."""
 
 
 class BoxApp:
@@ -82,6 +89,8 @@ class BoxApp:
         self._workers: list[Worker] = []
         self._listeners: dict[str, tuple[Listener, Worker, Backoff]] = {}
         self._known: dict[str, Device] = {}
+        self._turns: dict[str, threading.Lock] = {}
+        self._binders = ThreadPoolExecutor(max_workers=BINDERS, thread_name_prefix="rebind")
         key = read_mac_key(config.centre.mac_key_file)
         data_dir = config.box.data_dir
         self.store = Store(
@@ -203,26 +212,23 @@ class BoxApp:
     def stop(self) -> None:
         """Stop in the order in which things depend on each other: eyes, then voice, then memory."""
         log.info("box=%s stops", self._config.box.id)
+        ends_s = time.monotonic() + STOP_S
         with self._lock:
             self._stopping = True
             workers, self._workers = self._workers, []
         for worker in workers:
             if worker.name not in ("send", "receive"):
                 worker.ask_to_stop()
-        closers = [threading.Thread(target=each.close, daemon=True) for each, *_ in self._listeners.values()]
-        for closer in closers:
-            closer.start()
         self.recordings.close()
-        self.watcher.close()
-        for closer in closers:
-            closer.join(3)
+        listeners = [each for each, *_ in self._listeners.values()]
+        endings: list[Callable[[], object]] = [self._end_following, self.watcher.close, self.tours.close]
+        together("close", [*endings, *(each.close for each in listeners)], within_s=CLOSE_S)
         self.reporter.say_goodbye()
         for worker in workers:
-            worker.stop(6)
+            worker.stop(max(0.1, ends_s - time.monotonic()))
         self.link.stop()
         self.prober.close()
         self.counting.close()
-        self.tours.close()
         self.stills.close()
         self.monitor.stop()
         self.store.close()
@@ -274,7 +280,11 @@ class BoxApp:
             held[1].wake()
 
     def rebind(self, device: Device) -> None:
-        """A known device has another address or log-in: whatever speaks to it does so there from now on."""
+        """A known device has another address or log-in: whatever speaks to it does so there from now on.
+
+        The ladder does at once. What has to be ended at the old place first, and may hang there, follows on a
+        thread of its own, outside the lock of the box.
+        """
         with self._lock:
             known = self._known.get(device.id)
             if self._stopping or known is None:
@@ -285,19 +295,36 @@ class BoxApp:
             self.mover.replace(device)
             self.logins.replace(device)
             adapter = self.devices.open(device)
-            self.prober.rebind(device, adapter)
             self.recordings.rebind(device)
-            self.tours.rebind(device)
-            if not device.is_conference:
-                self.watcher.rebind(device, adapter)
-            if device.id in self._listeners:
-                listener, worker, backoff = self._listeners[device.id]
-                listener.rebind(device, self.devices.subscribe(device))
-                backoff.reset()
-                worker.wake()
+            turn = self._turns.setdefault(device.id, threading.Lock())
+            self._binders.submit(self._follow, device, adapter, turn)
+        self.prober.rebind(device, adapter)
+
+    def _follow(self, device: Device, adapter: DeviceAdapter, turn: threading.Lock) -> None:
+        """Bind what is slow to where a device is now. In turn: of two for one device the last one counts."""
+        with turn:
+            with self._lock:
+                if self._known[device.id] is not device:
+                    return
+                held = self._listeners.get(device.id)
+            try:
+                self.tours.rebind(device)
+                if not device.is_conference:
+                    self.watcher.rebind(device, adapter)
+                if held is not None:
+                    listener, worker, backoff = held
+                    listener.rebind(device, self.devices.subscribe(device))
+                    backoff.reset()
+                    worker.wake()
+            except Exception:
+                log.exception("device=%s could not be followed to %s:%d", device.id, device.host, device.port)
+
+    def _end_following(self) -> None:
+        self._binders.shutdown(cancel_futures=True)
 
     def _move(self, device: str, host: str, port: int) -> None:
-        known = self._known.get(device)
+        with self._lock:
+            known = self._known.get(device)
         if known is None:
             return
         found = self.store.remembered_devices().get(device)
@@ -321,12 +348,12 @@ class BoxApp:
         """Devices nobody has listed are taken in; those of the ledger that are elsewhere are followed."""
         search = self._config.search
         announced = self.devices.discover(search.subnets)
-        hosts = frozenset(device.host for device in self._known.values())
+        hosts = self._hosts()
         heard = {found.host for found in announced}
         announced = [*announced, *self.devices.knock(search.subnets, leave=hosts | heard)]
         inside = [found for found in announced if is_within(found.host, search.subnets)]
         self.mover.found(inside)
-        hosts |= {device.host for device in self._known.values()}
+        hosts |= self._hosts()
         admission = admitted(
             inside, self.register.ledger(), hosts=hosts, room=MOST_DEVICES - len(self._known)
         )
@@ -335,6 +362,10 @@ class BoxApp:
         for host, count in admission.dropped.items():
             self.mover.tell_dropped(host, count)
         return search.interval_s
+
+    def _hosts(self) -> frozenset[str]:
+        with self._lock:
+            return frozenset(device.host for device in self._known.values())
 
     def _take_in(self, found: Found, name: str) -> None:
         """Remember what was found and take it under care."""

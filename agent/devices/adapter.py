@@ -89,9 +89,8 @@ class OnvifAdapter:
         self._session.account.forgiven()
 
     def close(self) -> None:
-        """Drop the connection; idempotent."""
-        with self._lock:
-            self._session.close()
+        """Drop the connection; idempotent. Waits for no question that is on its way: it may hang."""
+        self._session.close()
 
     def _known(self) -> Known:
         return self._ladder.known or self._ladder.read()
