@@ -67,6 +67,14 @@ class Device:
     port_forwarded: bool = False
     """It is behind port forwarding (NAT): ``port`` and ``rtsp_port`` are used, whatever ports it returns."""
 
+    classified: bool = True
+    """A person gave it its class. A row that discovery made has none yet, and may be the police's."""
+
+    @property
+    def writable(self) -> bool:
+        """Whether anything may be written to it: its class allows it, and a person said which class it is."""
+        return self.classified and self.device_class.writable
+
     @property
     def is_conference(self) -> bool:
         return self.device_class is DeviceClass.CONFERENCE_ENDPOINT

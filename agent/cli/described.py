@@ -58,11 +58,14 @@ _NOT_KEPT: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 )
 _CLASS_UNNAMED: tuple[tuple[re.Pattern[str], str], ...] = (
     (
-        re.compile(r"是整合类设备（归公安所有），只读：不执行 (\S+)"),
+        re.compile(r"只读，不执行 (.+?)：整合类不可写；自动发现的请先在配置中以同一编号写 \[\[device\]\]"),
         r"没有指明类别，只读：不执行 \1；要修改请加 --class，如 --class smart_camera",
     ),
     (
-        re.compile(r"is an integrated device \(it belongs to the police\), read only: (.+?) is not done"),
+        re.compile(
+            r"is read only, (.+?) is not done: it belongs to the police, or discovery found it"
+            r" and it needs a \[\[device\]\] row with its id and class first"
+        ),
         r"has no class named, read only: \1 is not done; to change it name its class, e.g. "
         "--class smart_camera",
     ),

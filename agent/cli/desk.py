@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from agent.app import device_of, found_device, where_it_is
+from agent.app import device_of, found_rows, where_it_is
 from agent.cli import described
 from agent.cli.paper import Paper
 from agent.config import Config, load_config
@@ -131,10 +131,5 @@ def _ledger(config: Config, register: DeviceRegister) -> Sequence[Device]:
     """The rows of the configuration and those discovery made, each at the address where it was last."""
     listed = [where_it_is(device_of(section), register) for section in config.devices]
     names = {device.id for device in listed}
-    places = {name: register.place_of(name) for name in register.found() if name not in names}
-    found = [
-        found_device(name, host=place.host, port=place.port, search=config.search)
-        for name, place in places.items()
-        if place is not None
-    ]
-    return [*listed, *found]
+    rows = found_rows(register.found(), config.search)
+    return [*listed, *(where_it_is(row, register) for row in rows if row.id not in names)]

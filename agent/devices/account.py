@@ -110,6 +110,7 @@ class Account:
         self._refused_once = False
         self._noted = None if memory is None else memory.mode()
         self._noted_rest = True
+        self._rest_is_noted = False
         self._secrets = _ways_to_write(username, password)
         self.mode: Mode | None = Mode(self._noted) if self._noted in list(Mode) else None
         """None until the device told; kept until it asks otherwise."""
@@ -138,13 +139,22 @@ class Account:
         return masked(text, self._secrets)
 
     def rest_left_s(self) -> float:
-        """Seconds for which the account must still be left alone; 0 when it may be used."""
+        """Seconds for which the account must still be left alone; 0 when it may be used.
+
+        A rest that was noted and whose note is gone was lifted by hand, beside this process.
+        """
         if self._retired:
             return self.rest_s
         with self._lock:
             left = 0.0 if self._rests_until is None else max(0.0, self._rests_until - self._monotonic())
-        if left > 0 or self._memory is None:
+            noted = self._rest_is_noted
+        if self._memory is None:
             return left
+        if left > 0 and (not noted or self._memory.holds()):
+            return left
+        if left > 0:
+            self.forgiven()
+            return 0.0
         return self._memory.rest_left_s(self.username, self.password, rest_s=self.rest_s)
 
     def retire(self) -> None:
@@ -211,7 +221,7 @@ class Account:
             self._noted_rest = True
             self._refused_once = True
             if self._memory is not None:
-                self._memory.refused(self.username, self.password, rest_s=self.rest_s)
+                self._rest_is_noted = self._memory.refused(self.username, self.password, rest_s=self.rest_s)
 
     def accepted(self, *, digest_for: str = "") -> None:
         """The device accepted the credentials; ``digest_for``: the method of a Digest outside of SOAP."""

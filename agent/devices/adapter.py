@@ -109,9 +109,8 @@ class OnvifAdapter:
         self._stream.forgiven()
 
     def close(self) -> None:
-        """Drop the connection; idempotent."""
-        with self._lock:
-            self._session.close()
+        """Drop the connection; idempotent. Waits for no question that is on its way: it may hang."""
+        self._session.close()
 
     def _require_stream_rested(self) -> None:
         left_s = self._stream.rest_left_s()

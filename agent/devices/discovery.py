@@ -16,6 +16,7 @@ import socket
 import struct
 import threading
 import uuid
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -53,6 +54,10 @@ MOST_OF_A_HOST = 32
 _NAMES_OF_A_HOST, _BYTES_OF_A_HOST = 256, 8 * 1024
 """An announcement of a recorded device has some 40 names."""
 _MOST_HOSTS = 1024
+_OTHERS = ""
+DATAGRAMS_OF_A_HOST = 64
+"""Answers of one host that are parsed in one discovery: four probes, each answered by a recorder for itself
+and its channels, and some answer every probe several times."""
 _SCOPE = "onvif://www.onvif.org/"
 
 
@@ -139,11 +144,31 @@ class _Heard:
 _HEARD = _Heard()
 
 
+class Shares:
+    """Which datagrams of one discovery are parsed: those that may be an answer, so many of each sender.
+
+    A sender that is no neighbour can be invented, so those past ``_MOST_HOSTS`` share what one has.
+    """
+
+    def __init__(self) -> None:
+        self._taken: Counter[str] = Counter()
+
+    def admits(self, sender: str, datagram: bytes, asked: Iterable[str]) -> bool:
+        """Whether to parse this one: it names a message of ours, and its sender's share is not used up."""
+        if not any(message_id.encode() in datagram for message_id in asked):
+            return False
+        known = sender in self._taken or len(self._taken) < _MOST_HOSTS
+        share = sender if known else _OTHERS
+        self._taken[share] += 1
+        return self._taken[share] <= DATAGRAMS_OF_A_HOST
+
+
 class _Prober:
     """Sockets, one for each way out, and the message ids sent."""
 
     def __init__(self, opened: contextlib.ExitStack, networks: Sequence[ipaddress.IPv4Network]) -> None:
         self._asked: set[str] = set()
+        self._shares = Shares()
         self._selector = opened.enter_context(selectors.DefaultSelector())
         self._multicast = [opened.enter_context(_socket(local)) for local in _ways_out(networks)]
         self._unicast = opened.enter_context(_socket(None))
@@ -169,8 +194,9 @@ class _Prober:
                     sock.sendto(probe, (host or _GROUP, _PORT))
 
     def answers(self, deadline: Deadline) -> Iterator[Found]:
-        """What comes in until the deadline; bounded in number."""
-        for _ in range(_MOST_FOUND * len(_TYPES) * _REPEATS):
+        """What comes in until the deadline. Of each sender, and of all, so many datagrams are looked into;
+        what exceeds that is read and passed over, for others may still have something to say."""
+        while True:
             try:
                 ready = self._selector.select(deadline.remaining_s())
             except TimeoutError:
@@ -180,7 +206,9 @@ class _Prober:
                 assert isinstance(sock, socket.socket)
                 with contextlib.suppress(OSError):
                     datagram, address = sock.recvfrom(_DATAGRAM_BYTES)
-                    yield from read_match(datagram, str(address[0]), self._asked)
+                    sender = str(address[0])
+                    if self._shares.admits(sender, datagram, self._asked):
+                        yield from read_match(datagram, sender, self._asked)
 
 
 def _socket(local: str | None) -> socket.socket:

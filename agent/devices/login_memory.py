@@ -54,13 +54,20 @@ class LoginMemory:
             return 0.0
         return left_s
 
-    def refused(self, username: str, password: Secret, *, rest_s: float) -> None:
-        """Note that these credentials were refused now."""
+    def holds(self) -> bool:
+        """Whether a refusal is noted; who lifts a rest strikes the note, by hand also beside the box."""
+        return self.notebook.noted(self.device, self.rest_topic) is not None
+
+    def refused(self, username: str, password: Secret, *, rest_s: float) -> bool:
+        """Note that these credentials were refused now; False when the disk does not take it."""
         salt = secrets.token_bytes(_SALT_BYTES)
         proof = base64.b64encode(_proof(username, password, salt)).decode()
         document = {"salt": base64.b64encode(salt).decode(), "proof": proof, "until": self.unix() + rest_s}
-        with contextlib.suppress(StoreFull):
+        try:
             self.notebook.note(self.device, self.rest_topic, json.dumps(document))
+        except StoreFull:
+            return False
+        return True
 
     def lifted(self) -> None:
         """The credentials were accepted, or the operator says so."""

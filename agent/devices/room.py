@@ -150,7 +150,7 @@ class OnvifRoom:
         and what keeps the device from being asked at all.
         """
         self._require_onvif(device)
-        if write and not device.device_class.writable:
+        if write and not device.writable:
             detail = sentences.read_only(place_of(device), "scorecard --write")
             raise DeviceError(DeviceTrouble.READ_ONLY, device.id, detail)
         account = self._account(device)

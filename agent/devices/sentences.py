@@ -255,8 +255,9 @@ def not_jpeg(where: str, size: int) -> str:
 
 def read_only(where: str, operation: str) -> str:
     return both(
-        f"{where} 是整合类设备（归公安所有），只读：不执行 {operation}",
-        f"{where} is an integrated device (it belongs to the police), read only: {operation} is not done",
+        f"{where} 只读，不执行 {operation}：整合类不可写；自动发现的请先在配置中以同一编号写 [[device]]",
+        f"{where} is read only, {operation} is not done: it belongs to the police, or discovery found it"
+        " and it needs a [[device]] row with its id and class first",
     )
 
 

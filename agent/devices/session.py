@@ -578,7 +578,7 @@ class Session:
         raise self.error(DeviceTrouble.BAD_ANSWER, sentences.broken(self.where, why))
 
     def _require_allowed(self, operation: str) -> None:
-        if self.device.device_class.writable:
+        if self.device.writable:
             return
         if operation.startswith("Get") or operation in _WRITES_NOTHING:
             return

@@ -130,14 +130,15 @@ class DeviceRegister:
         if not self.knows(device):
             self.learn(device, met, near=Marks())
 
-    def remember_found(self, device: str) -> None:
-        """This row was made by discovery: the command line lists it beside the configured ones."""
-        if self._notebook.noted(device, FOUND_TOPIC) is None:
-            self._note(device, FOUND_TOPIC, "yes")
+    def remember_found(self, device: str, document: str) -> None:
+        """This row was made by discovery, as ``document`` has it: the command line lists it beside the
+        configured ones."""
+        if self._notebook.noted(device, FOUND_TOPIC) != document:
+            self._note(device, FOUND_TOPIC, document)
 
-    def found(self) -> tuple[str, ...]:
-        """The ids of rows that discovery made and whose place is known."""
-        return tuple(name for name in self._notebook.notes(FOUND_TOPIC) if name in self._places)
+    def found(self) -> Mapping[str, str]:
+        """The documents of the rows that discovery made, by id."""
+        return self._notebook.notes(FOUND_TOPIC)
 
     def ledger(self) -> Mapping[str, Marks]:
         """The marks of all devices of the ledger."""

@@ -16,10 +16,13 @@ from agent.ports import DeviceAdapter, FrameJudge, Log, Stills, StreamWatch, Vid
 from protocol.messages import Box, Scene
 from protocol.words import Phase, Reason
 from runtime.clock import Clock
+from runtime.together import together
 
 log = logging.getLogger(__name__)
 
 POLL_S = 0.5
+CLOSE_S = 3.0
+"""For all streams together; each takes 2 s where the video library hangs in an opening."""
 STREAM_STATES = (Reason.OK, Reason.STARTING, Reason.NO_STREAM, Reason.BAD_STREAM, Reason.AUTH_FAILED)
 
 
@@ -93,6 +96,8 @@ class Watcher:
         if before is not None:
             before.close()
         eye.watch = self._opened(eye, adapter)
+        if self._eyes.get(device.id) is not eye:
+            eye.watch.close()  # the box stopped meanwhile
 
     def sight(self, device: str) -> Sight | None:
         """What is known of a device's stream and picture; None when it is not watched."""
@@ -131,9 +136,9 @@ class Watcher:
         """Stop reading; episodes that run are ended where they were last seen."""
         with self._lock:
             eyes, self._eyes = list(self._eyes.values()), {}
+        watches = [eye.watch for eye in eyes if eye.watch is not None]
+        together("close-streams", [watch.close for watch in watches], within_s=CLOSE_S)
         for eye in eyes:
-            if eye.watch is not None:
-                eye.watch.close()
             self.write(eye.device, eye.debouncer.close(), None)
 
     def write(self, device: Device, events: Sequence[SceneEvent], image: Image | None) -> None:
