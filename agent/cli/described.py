@@ -58,13 +58,15 @@ _NOT_KEPT: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 )
 _CLASS_UNNAMED: tuple[tuple[re.Pattern[str], str], ...] = (
     (
-        re.compile(r"只读，不执行 (.+?)：整合类不可写；自动发现的请先在配置中以同一编号写 \[\[device\]\]"),
+        re.compile(
+            r"只读，不执行 (.+?)：整合类（归公安）不可写；自动发现的请先在配置中以同一编号写 \[\[device\]\]"
+        ),
         r"没有指明类别，只读：不执行 \1；要修改请加 --class，如 --class smart_camera",
     ),
     (
         re.compile(
-            r"is read only, (.+?) is not done: it belongs to the police, or discovery found it"
-            r" and it needs a \[\[device\]\] row with its id and class first"
+            r"is read only, (.+?) is not done: an integrated device belongs to the police, and one that "
+            r"discovery found needs a \[\[device\]\] row with its id and class first"
         ),
         r"has no class named, read only: \1 is not done; to change it name its class, e.g. "
         "--class smart_camera",

@@ -13,6 +13,7 @@ has another MAC is another one. The password in clear goes only to one that is s
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,8 +29,12 @@ from agent.ports import Register
 
 SILENT_LOOKS = 1
 """One failing climb is no news; after it a device whose discovery was switched off is believed."""
+SILENT_S = 5.0
+"""And not before: ladder and events look within the same second."""
 PROBE_S = 0.3
 """How long an announcement is waited for; on a LAN it comes within 20 ms."""
+DOUBTED_S = 2.0
+"""And how long once more by a device that used to announce itself, before its silence is believed."""
 
 
 def shown_marks(session: Session, *, neighbours: Path = NEIGHBOURS) -> Marks:
@@ -59,6 +64,7 @@ class Doorplate:
         self._sure = False
         self._silent_looks: int | None = None
         """Looks in a row without a reference since there was one; None before there ever was."""
+        self._silent_since_s = 0.0
 
     def look(self, session: Session) -> None:
         """Ask who answers. Raises DeviceError OTHER_DEVICE, or that nobody answers."""
@@ -107,7 +113,8 @@ class Doorplate:
         macs = list(filter(None, [mac_at(self._device.host, self._neighbours)]))
         shown = marks.made(reference=told, macs=macs)
         if self._announces and (not shown.references or self._is_other(shown)):
-            announced = reference_at(self._device.host, wait_s=PROBE_S)
+            fell_silent = bool(self._silent_looks)
+            announced = reference_at(self._device.host, wait_s=DOUBTED_S if fell_silent else PROBE_S)
             self._announces = bool(announced)
             shown = marks.made(references=[told, announced], macs=macs)
         self._require_shown(session, bool(shown.references))
@@ -124,8 +131,11 @@ class Doorplate:
             if shows:
                 self._silent_looks = 0
             elif self._silent_looks is not None:
+                if self._silent_looks == 0:
+                    self._silent_since_s = time.monotonic()
                 self._silent_looks += 1
             silent = self._silent_looks or 0
-        if 0 < silent <= SILENT_LOOKS:
+            early = time.monotonic() - self._silent_since_s < SILENT_S
+        if silent > 0 and (silent <= SILENT_LOOKS or early):
             self.doubt()
             raise session.error(DeviceTrouble.HUNG, identity_sentences.shows_nothing(session.where))

@@ -255,9 +255,10 @@ def not_jpeg(where: str, size: int) -> str:
 
 def read_only(where: str, operation: str) -> str:
     return both(
-        f"{where} 只读，不执行 {operation}：整合类不可写；自动发现的请先在配置中以同一编号写 [[device]]",
-        f"{where} is read only, {operation} is not done: it belongs to the police, or discovery found it"
-        " and it needs a [[device]] row with its id and class first",
+        f"{where} 只读，不执行 {operation}：整合类（归公安）不可写；"
+        "自动发现的请先在配置中以同一编号写 [[device]]",
+        f"{where} is read only, {operation} is not done: an integrated device belongs to the police, and one "
+        "that discovery found needs a [[device]] row with its id and class first",
     )
 
 
