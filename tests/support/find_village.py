@@ -69,12 +69,17 @@ def lived(count: int, *, limit_s: float) -> Timeline:
 
 
 def _entries(count: int, subnet: str) -> Iterator[dict[str, object]]:
-    """Makes and kinds turn at different paces, so that each make is met as each kind."""
+    """Makes and kinds turn at different paces, so that each make is met as each kind.
+
+    A make that announces a plain address it does not serve has no HTTPS here: it is found at port 443 alone,
+    which only root may open.
+    """
     makes = itertools.cycle(PERSONALITIES)
     for number in range(count):
-        kind = _KINDS[number // 2 % len(_KINDS)]
-        more = {"tls": True} if number % _TLS_EACH == _TLS_EACH - 1 else {}
-        yield entry(f"d{number}", kind=kind, personality=next(makes), ip=f"{subnet}.{number + 10}", **more)
+        kind, make = _KINDS[number // 2 % len(_KINDS)], next(makes)
+        secure = number % _TLS_EACH == _TLS_EACH - 1 and not PERSONALITIES[make].plain_xaddrs
+        more = {"tls": True} if secure else {}
+        yield entry(f"d{number}", kind=kind, personality=make, ip=f"{subnet}.{number + 10}", **more)
 
 
 @contextlib.contextmanager
