@@ -4,7 +4,7 @@ SHELL := /bin/sh
 PY := .venv/bin/python
 PYTEST := $(PY) -m pytest
 
-.PHONY: help setup setup-test demo demo-check test check fix story bench footage identify-recorded docs bench-devices fuzz-devices hostile-devices discovery-figures lock
+.PHONY: help setup setup-test demo demo-check test check fix story bench footage identify-recorded docs bench-devices fuzz-devices hostile-devices discovery-figures find-64 lock
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -66,6 +66,9 @@ hostile-devices: setup-test ## 64 good devices beside 64 hostile ones on one box
 
 discovery-figures: setup-test ## a /24 and a /22 found over real multicast in a network namespace (root)
 	@$(PY) -m tests.support.discovery_figures
+
+find-64: setup-test ## 64 devices on loopback from discovery to under care, within 180 s
+	@$(PY) -m tests.support.find_village
 
 lock: ## resolve the dependencies anew into requirements.lock
 	@uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-header --no-annotate \

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import signal
 import sys
@@ -10,8 +11,10 @@ import threading
 from pathlib import Path
 
 from agent.cli import devices
-from agent.cli.desk import opened
+from agent.cli.desk import WrongArguments, opened
+from agent.cli.parser import Misused, Parser
 from agent.config import Config, load_config
+from agent.devices.redact import redact
 from agent.errors import AgentError, ConfigError
 from runtime.logs import configure_logs
 from runtime.memory import share_heaps
@@ -21,40 +24,65 @@ log = logging.getLogger("agent")
 
 def main(arguments: list[str] | None = None) -> int:
     """Entry point of ``outpost-agent``; returns the exit status."""
-    options = _parser().parse_args(arguments)
+    words = devices.without_name(sys.argv[1:] if arguments is None else arguments)
+    try:
+        options = _parser(by_host=devices.is_by_host(words)).parse_args(words)
+    except Misused as error:
+        print(error.usage, end="", file=sys.stderr)
+        _told_json("--json" in words, "wrong_arguments", str(error))
+        print(f"错误 / error: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    as_json = bool(getattr(options, "json", False))
     configure_logs(level=options.log_level, as_json=options.log_json)
     try:
         if options.by_hand is not None:
             return int(options.by_hand(options))
         return int(options.action(load_config(options.config), options))
     except ConfigError as error:
-        print(f"配置有误 / the configuration cannot be used: {error.where}", file=sys.stderr)
+        is_usage = isinstance(error, WrongArguments)
+        heading = "参数有误 / wrong arguments" if is_usage else "配置有误 / the configuration cannot be used"
+        print(f"{heading}: {error.where}", file=sys.stderr)
         for problem in error.problems:
             print(f"  - {problem}", file=sys.stderr)
+        _told_json(as_json, "wrong_arguments" if is_usage else "bad_configuration", str(error))
         return 2
     except AgentError as error:
         print(str(error), file=sys.stderr)
+        _told_json(as_json, "failed", str(error))
         return 1
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="outpost-agent", description="Outpost 前哨: village box / 村级边缘盒"
+def _told_json(wanted: bool, kind: str, detail: str) -> None:
+    """The one document of a command that could not be carried out."""
+    if wanted:
+        print(json.dumps({"kind": kind, "detail": redact(detail)}, ensure_ascii=False), flush=True)
+
+
+def _parser(*, by_host: bool = False) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = Parser(
+        prog="outpost-agent", description="Outpost 前哨：村级边缘盒 / village box"
     )
-    parser.add_argument("--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"])
-    parser.add_argument("--log-json", action="store_true", help="one JSON object a line")
+    parser.add_argument(
+        "--log-level",
+        default="INFO",
+        choices=["DEBUG", "INFO", "WARNING", "ERROR"],
+        help="日志级别 / log level",
+    )
+    parser.add_argument("--log-json", action="store_true", help="每行一个 JSON / one JSON object a line")
     parser.set_defaults(by_hand=None)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    run = commands.add_parser("run", help="run the box until SIGTERM / 运行")
+    run = commands.add_parser("run", help="运行 / run the box until SIGTERM")
     run.set_defaults(action=_run)
-    check = commands.add_parser("check", help="read the configuration, touch nothing / 检查配置")
+    check = commands.add_parser("check", help="检查配置 / read the configuration, touch nothing")
     check.add_argument(
-        "--probe", action="store_true", help="also climb the ladder of every device once / 同时逐台检测"
+        "--probe", action="store_true", help="同时逐台检测 / also climb the ladder of every device once"
     )
     check.set_defaults(action=_check)
     for command in (run, check):
-        command.add_argument("--config", type=Path, required=True, metavar="FILE")
-    devices.add_to(commands)
+        command.add_argument(
+            "--config", type=Path, required=True, metavar="FILE", help="边缘盒配置 / the box's configuration"
+        )
+    devices.add_to(commands, by_host=by_host)
     return parser
 
 

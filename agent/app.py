@@ -9,7 +9,9 @@ import json
 import logging
 import secrets
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -18,6 +20,7 @@ from agent import marks
 from agent.config import Config, DeviceSection, SearchSection
 from agent.detect.picture import PictureConfig
 from agent.detect.scene_judge import DetectConfig, SceneJudge
+from agent.devices import search_sentences
 from agent.devices.limits import Limits
 from agent.devices.room import OnvifRoom
 from agent.devices.upkeep.password import Ending
@@ -28,7 +31,7 @@ from agent.outbox.notebook import SqliteNotebook
 from agent.outbox.stills import StillSpool
 from agent.outbox.store import Store
 from agent.outbox.vault import SealedVault
-from agent.ports import Found, Ledger
+from agent.ports import DeviceAdapter, Found, Ledger
 from agent.services import moving_words
 from agent.services.admission import MOST_DEVICES, admitted
 from agent.services.commander import Commander
@@ -43,6 +46,7 @@ from agent.services.register import DeviceRegister
 from agent.services.reporter import BoxFacts, Reporter
 from agent.services.tours import TourWatch
 from agent.services.turns import THREADS
+from agent.services.unusable import UnusableDevices
 from agent.services.watcher import Watcher
 from agent.video.room import PyavRoom
 from agent.video.stills import jpeg
@@ -53,6 +57,7 @@ from runtime.backoff import Backoff
 from runtime.clock import Clock, SystemClock
 from runtime.link import Link, LinkDown, LinkSettings
 from runtime.monitor import Monitor
+from runtime.together import together
 from runtime.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -61,6 +66,10 @@ LISTEN_BASE_S, LISTEN_CEILING_S = 5.0, 30.0
 """Events must flow again within 60 s of a device's return: this pause, 8 s for a question that was on its way
 to the silent device, and the making of a pull point stay below 45 s."""
 EXPECTED = (AgentError, LinkDown)
+STOP_S, CLOSE_S = 7.0, 4.0
+"""A supervisor waits 10 s. What devices hold up is given back within the second, side by side."""
+BINDERS = 8
+"""Devices that are followed at once: each may take 4 s where the old place hangs."""
 
 
 class BoxApp:
@@ -82,6 +91,8 @@ class BoxApp:
         self._workers: list[Worker] = []
         self._listeners: dict[str, tuple[Listener, Worker, Backoff]] = {}
         self._known: dict[str, Device] = {}
+        self._turns: dict[str, threading.Lock] = {}
+        self._binders = ThreadPoolExecutor(max_workers=BINDERS, thread_name_prefix="rebind")
         key = read_mac_key(config.centre.mac_key_file)
         data_dir = config.box.data_dir
         self.store = Store(
@@ -117,6 +128,7 @@ class BoxApp:
             clock=self._clock,
             subnets=config.search.subnets,
         )
+        self.unusable = UnusableDevices(log_=self.store, clock=self._clock)
         self.video = PyavRoom(clock=self._clock)
         self.prober = Prober(log_=self.store, clock=self._clock, watch=config.watch)
         self.watcher = Watcher(
@@ -190,8 +202,10 @@ class BoxApp:
         self.link.start()
         for section in self._config.devices:
             self._enlist(device_of(section))
+        listed = {section.id for section in self._config.devices}
         for device in remembered(self.store, self.register, self._config.search):
-            self._enlist(device)
+            if device.id not in listed:
+                self._enlist(device)
         self._work("logins", self.logins.step)
         mover = self._work("move", self.mover.step)
         self.mover.wake = mover.wake
@@ -201,26 +215,23 @@ class BoxApp:
     def stop(self) -> None:
         """Stop in the order in which things depend on each other: eyes, then voice, then memory."""
         log.info("box=%s stops", self._config.box.id)
+        ends_s = time.monotonic() + STOP_S
         with self._lock:
             self._stopping = True
             workers, self._workers = self._workers, []
         for worker in workers:
             if worker.name not in ("send", "receive"):
                 worker.ask_to_stop()
-        closers = [threading.Thread(target=each.close, daemon=True) for each, *_ in self._listeners.values()]
-        for closer in closers:
-            closer.start()
         self.recordings.close()
-        self.watcher.close()
-        for closer in closers:
-            closer.join(3)
+        listeners = [each for each, *_ in self._listeners.values()]
+        endings: list[Callable[[], object]] = [self._end_following, self.watcher.close, self.tours.close]
+        together("close", [*endings, *(each.close for each in listeners)], within_s=CLOSE_S)
         self.reporter.say_goodbye()
         for worker in workers:
-            worker.stop(6)
+            worker.stop(max(0.1, ends_s - time.monotonic()))
         self.link.stop()
         self.prober.close()
         self.counting.close()
-        self.tours.close()
         self.stills.close()
         self.monitor.stop()
         self.store.close()
@@ -228,7 +239,7 @@ class BoxApp:
 
     def missing(self) -> list[str]:
         """What keeps the box from being ready, one line each."""
-        lines = [] if self.link.connected else ["broker: not connected / 未连上平台"]
+        lines = [] if self.link.connected else ["未连上平台 / broker: not connected"]
         lines += [f"worker {worker.name}: not running" for worker in self._workers if not worker.alive]
         return lines
 
@@ -272,7 +283,11 @@ class BoxApp:
             held[1].wake()
 
     def rebind(self, device: Device) -> None:
-        """A known device has another address or log-in: whatever speaks to it does so there from now on."""
+        """A known device has another address or log-in: whatever speaks to it does so there from now on.
+
+        The ladder does at once. What has to be ended at the old place first, and may hang there, follows on a
+        thread of its own, outside the lock of the box.
+        """
         with self._lock:
             known = self._known.get(device.id)
             if self._stopping or known is None:
@@ -283,24 +298,43 @@ class BoxApp:
             self.mover.replace(device)
             self.logins.replace(device)
             adapter = self.devices.open(device)
-            self.prober.rebind(device, adapter)
             self.recordings.rebind(device)
-            self.tours.rebind(device)
-            if not device.is_conference:
-                self.watcher.rebind(device, adapter)
-            if device.id in self._listeners:
-                listener, worker, backoff = self._listeners[device.id]
-                listener.rebind(device, self.devices.subscribe(device))
-                backoff.reset()
-                worker.wake()
+            turn = self._turns.setdefault(device.id, threading.Lock())
+            self._binders.submit(self._follow, device, adapter, turn)
+        self.prober.rebind(device, adapter)
+
+    def _follow(self, device: Device, adapter: DeviceAdapter, turn: threading.Lock) -> None:
+        """Bind what is slow to where a device is now. In turn: of two for one device the last one counts."""
+        with turn:
+            with self._lock:
+                if self._known[device.id] is not device:
+                    return
+                held = self._listeners.get(device.id)
+            try:
+                self.tours.rebind(device)
+                if not device.is_conference:
+                    self.watcher.rebind(device, adapter)
+                if held is not None:
+                    listener, worker, backoff = held
+                    listener.rebind(device, self.devices.subscribe(device))
+                    backoff.reset()
+                    worker.wake()
+            except Exception:
+                log.exception("device=%s could not be followed to %s:%d", device.id, device.host, device.port)
+
+    def _end_following(self) -> None:
+        self._binders.shutdown(cancel_futures=True)
 
     def _move(self, device: str, host: str, port: int) -> None:
-        known = self._known.get(device)
+        with self._lock:
+            known = self._known.get(device)
         if known is None:
             return
         found = self.store.remembered_devices().get(device)
         if found is not None:
-            self.store.remember_device(device, json.dumps({**json.loads(found), "host": host, "port": port}))
+            found = json.dumps({**json.loads(found), "host": host, "port": port})
+            self.store.remember_device(device, found)
+            self.register.remember_found(device, found)
         self.rebind(replace(known, host=host, port=port))
 
     def _enlist(self, device: Device) -> None:
@@ -317,12 +351,13 @@ class BoxApp:
         """Devices nobody has listed are taken in; those of the ledger that are elsewhere are followed."""
         search = self._config.search
         announced = self.devices.discover(search.subnets)
-        hosts = frozenset(device.host for device in self._known.values())
+        hosts = self._hosts()
         heard = {found.host for found in announced}
-        announced = [*announced, *self.devices.knock(search.subnets, leave=hosts | heard)]
+        knocked = self.devices.knock(search.subnets, leave=hosts | heard, unusable=self.unusable.tell)
+        announced = [*announced, *knocked]
         inside = [found for found in announced if is_within(found.host, search.subnets)]
         self.mover.found(inside)
-        hosts |= {device.host for device in self._known.values()}
+        hosts |= self._hosts()
         admission = admitted(
             inside, self.register.ledger(), hosts=hosts, room=MOST_DEVICES - len(self._known)
         )
@@ -331,6 +366,10 @@ class BoxApp:
         for host, count in admission.dropped.items():
             self.mover.tell_dropped(host, count)
         return search.interval_s
+
+    def _hosts(self) -> frozenset[str]:
+        with self._lock:
+            return frozenset(device.host for device in self._known.values())
 
     def _take_in(self, found: Found, name: str) -> None:
         """Remember what was found and take it under care."""
@@ -345,28 +384,29 @@ class BoxApp:
         log.info("device=%s found at %s:%d %s", device.id, found.host, port, found.hardware)
         self.store.remember_device(device.id, json.dumps(document))
         self.register.seed(device.id, moving_words.marks_of(found))
-        self.register.remember_found(device.id)
+        self.register.remember_found(device.id, json.dumps(document))
         self.store.append(BoxEvent(what="device_found", detail=_found_line(found)), at=self._clock.now())
         self._enlist(device)
 
     # --- orders --------------------------------------------------------------------------------
 
     def _probe(self, command: Command) -> str:
+        """Look now. A refused password rests on: whoever presses often would lock the camera."""
         device = command.device or ""
-        if not self.prober.forget_failures(device):
-            raise ConfigError(device, ["no such device on this box / 本边缘盒没有这个设备"])
+        if not self.prober.nudge(device):
+            raise ConfigError(device, ["本边缘盒没有这个设备 / no such device on this box"])
         return f"{device} is probed again"
 
     def _snapshot(self, command: Command) -> str:
         digest = self.watcher.take_still(command.device or "")
         if digest is None:
-            raise ConfigError(command.device or "", ["no fresh picture / 没有新画面"])
+            raise ConfigError(command.device or "", ["没有新画面 / no fresh picture"])
         return f"sha256:{digest}"
 
     def _recordings(self, command: Command) -> str:
         device = command.device or ""
         if not self.recordings.ask_now(device):
-            raise ConfigError(device, ["it has no recordings to ask for / 没有可查询录像的这个设备"])
+            raise ConfigError(device, ["没有可查询录像的这个设备 / it has no recordings to ask for"])
         return f"{device} is asked for its recordings"
 
     def _desire(self, desired: TwinDesired) -> None:
@@ -440,9 +480,9 @@ def read_mac_key(path: Path) -> bytes:
     try:
         key = base64.b64decode(path.read_text("ascii").strip(), validate=True)
     except (OSError, UnicodeDecodeError, binascii.Error) as error:
-        raise ConfigError(str(path), [f"entry key cannot be read / 无法读取密钥: {error}"]) from error
+        raise ConfigError(str(path), [f"无法读取密钥 / entry key cannot be read: {error}"]) from error
     if len(key) != 32:
-        raise ConfigError(str(path), [f"entry key has {len(key)} bytes, not 32 / 密钥长度不对"])
+        raise ConfigError(str(path), [f"密钥长度不对 / entry key has {len(key)} bytes, not 32"])
     return key
 
 
@@ -454,7 +494,7 @@ def read_password(path: Path | None, *, device: str) -> Secret:
         return Secret(path.read_text("utf-8").rstrip("\r\n"))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
-            str(path), [f"password of {device} cannot be read / 无法读取口令: {error}"]
+            str(path), [f"无法读取口令 / password of {device} cannot be read: {error}"]
         ) from error
 
 
@@ -475,15 +515,18 @@ def device_of(section: DeviceSection) -> Device:
         sip_user=section.sip_user,
         sip_registrar=section.sip_registrar,
         stream_path=section.stream_path,
+        rtsp_basic=section.rtsp_basic,
         tls=section.tls,
         port_forwarded=section.port_forwarded,
     )
 
 
 def found_device(name: str, *, host: str, port: int, search: SearchSection, tls: bool = False) -> Device:
-    """A ledger row for what discovery found, under the id its marks gave it."""
+    """A ledger row for what discovery found, under the id its marks gave it. Nobody said what it is: it may
+    be the police's, so nothing is written to it until a row of the configuration gives it a class."""
     return Device(
         id=name,
+        classified=False,
         device_class=DeviceClass.SMART_CAMERA,
         host=host,
         port=port,
@@ -496,19 +539,27 @@ def found_device(name: str, *, host: str, port: int, search: SearchSection, tls:
 def remembered(ledger: Ledger, register: DeviceRegister, search: SearchSection) -> Sequence[Device]:
     """The rows discovery made before. A document of an older version tells an endpoint reference alone: it is
     the first mark of its device. One that cannot be read is passed over, and its device is found anew."""
-    devices = []
-    for name, document in ledger.remembered_devices().items():
+    documents = ledger.remembered_devices()
+    rows = found_rows(documents, search)
+    for row in rows:
+        register.seed(row.id, marks.made(reference=str(json.loads(documents[row.id]).get("reference", ""))))
+        register.remember_found(row.id, documents[row.id])
+    return rows
+
+
+def found_rows(documents: Mapping[str, str], search: SearchSection) -> Sequence[Device]:
+    """The rows of the documents discovery wrote, by id; what cannot be read is passed over."""
+    rows = []
+    for name, document in documents.items():
         try:
             told = json.loads(document)
             host, port = str(ipaddress.ip_address(str(told["host"]))), int(told["port"])
-            register.seed(name, marks.made(reference=str(told["reference"])))
         except (ValueError, KeyError, TypeError) as error:
             log.warning("device=%s what was remembered cannot be read: %s", name, error)
             continue
-        register.remember_found(name)
         tls = told.get("tls") is True
-        devices.append(found_device(name, host=host, port=port, tls=tls, search=search))
-    return devices
+        rows.append(found_device(name, host=host, port=port, tls=tls, search=search))
+    return rows
 
 
 def where_it_is(device: Device, register: DeviceRegister) -> Device:
@@ -526,7 +577,9 @@ def is_within(host: str, subnets: Sequence[str]) -> bool:
 
 
 def _found_line(found: Found) -> str:
-    return f"{found.host}:{found.port} {found.hardware} {found.title}"[:200]
+    suggested = found.suggested_class
+    hint = f" {search_sentences.suggests(suggested)}" if suggested is not None else ""
+    return f"{found.host}:{found.port} {found.hardware} {found.title}"[: 200 - len(hint)] + hint
 
 
 def _new_episode() -> str:

@@ -67,7 +67,7 @@ class CentreSection(Section):
     @model_validator(mode="after")
     def _certificate_is_whole(self) -> CentreSection:
         if (self.cert_file is None) != (self.key_file is None):
-            raise ValueError("cert_file and key_file go together / 证书和私钥要同时给出")
+            raise ValueError("证书和私钥要同时给出 / cert_file and key_file go together")
         return self
 
 
@@ -154,6 +154,11 @@ class DeviceSection(Section):
         False,
         description="It is behind port forwarding (NAT): port and rtsp_port are used, whatever it returns.",
     )
+    rtsp_basic: bool | None = Field(
+        None,
+        description="Whether its stream may get the password in clear (RTSP Basic) where it offers nothing "
+        "better; without it, only while who answers is not in doubt. Never with tls.",
+    )
     sip_port: Port = Field(5060, description="Port for SIP OPTIONS of a conference endpoint.")
     sip_user: SipUser = Field("", description="Number or name of a conference endpoint.")
     sip_registrar: str | None = Field(
@@ -177,27 +182,35 @@ class DeviceSection(Section):
     def _tls_needs_onvif(self) -> DeviceSection:
         conference = self.device_class is DeviceClass.CONFERENCE_ENDPOINT
         if self.tls and (conference or self.stream_path is not None):
-            raise ValueError("tls is for devices with ONVIF / 只有 ONVIF 设备可以设 tls")
+            raise ValueError("只有 ONVIF 设备可以设 tls / tls is for devices with ONVIF")
+        return self
+
+    @model_validator(mode="after")
+    def _tls_is_never_basic(self) -> DeviceSection:
+        if self.tls and self.rtsp_basic:
+            raise ValueError(
+                "tls 与 rtsp_basic 不能并用 / rtsp_basic sends the password in clear, tls never does"
+            )
         return self
 
     @field_validator("sip_registrar")
     @classmethod
     def _registrar_is_an_address(cls, value: str | None) -> str | None:
         if value is not None and re.fullmatch(r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?", value) is None:
-            raise ValueError(f"{value!r} is no host or host:port / 不是有效的注册服务器地址")
+            raise ValueError(f"不是有效的注册服务器地址 / {value!r} is no host or host:port")
         return value
 
     @model_validator(mode="after")
     def _registrar_needs_a_number(self) -> DeviceSection:
         if self.sip_registrar is not None and not self.sip_user:
-            raise ValueError("sip_registrar needs sip_user / 填了注册服务器，还要填 sip_user")
+            raise ValueError("填了注册服务器，还要填 sip_user / sip_registrar needs sip_user")
         return self
 
     @field_validator("host")
     @classmethod
     def _host_is_an_address(cls, value: str) -> str:
         if not value or any(mark in value for mark in "/@: "):
-            raise ValueError(f"{value!r} is not a host or address / 不是有效的地址")
+            raise ValueError(f"不是有效的地址 / {value!r} is not a host or address")
         return value
 
 
@@ -218,7 +231,7 @@ class SearchSection(Section):
         for value in values:
             network = ipaddress.ip_network(value)
             if network.version != 4 or network.num_addresses > 1024:
-                raise ValueError(f"{value}: IPv4, at most /22 / 只支持不大于 /22 的 IPv4 网段")
+                raise ValueError(f"只支持不大于 /22 的 IPv4 网段 / {value}: IPv4, at most /22")
         return values
 
 
@@ -239,7 +252,7 @@ class Config(Section):
         times = Counter(device.id for device in devices)
         doubled = ", ".join(name for name, count in times.items() if count > 1)
         if doubled:
-            raise ValueError(f"device id stands twice / 设备编号重复: {doubled}")
+            raise ValueError(f"设备编号重复 / device id stands twice: {doubled}")
         return devices
 
 
@@ -248,7 +261,7 @@ def load_config(path: Path) -> Config:
     try:
         raw = tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(str(path), [f"cannot be read / 无法读取: {error}"]) from error
+        raise ConfigError(str(path), [f"无法读取 / cannot be read: {error}"]) from error
     return parse_config(raw, where=str(path))
 
 

@@ -110,8 +110,8 @@ def _bounds(node: dict[str, Any], low: str, high: str, unit: str) -> str:
 def main(arguments: list[str] | None = None) -> int:
     """0 when it is written or equal, 1 when ``--check`` found a difference."""
     parser = argparse.ArgumentParser(prog="python -m agent.config_reference")
-    parser.add_argument("--check", action="store_true", help="compare, write nothing / 只比较不写入")
-    parser.add_argument("--file", type=Path, default=Path("docs/ref/agent-config.md"), help="the page / 文件")
+    parser.add_argument("--check", action="store_true", help="只比较不写入 / compare, write nothing")
+    parser.add_argument("--file", type=Path, default=Path("docs/ref/agent-config.md"), help="文件 / the page")
     options = parser.parse_args(arguments)
     if not options.check:
         options.file.write_text(reference(), "utf-8")

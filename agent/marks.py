@@ -130,6 +130,16 @@ def compare(known: Marks, met: Marks, *, common: Common = NOTHING_COMMON) -> Opi
     return Opinion(TABLE[signs], why)
 
 
+def after_log_in(known: Marks, met: Marks, opinion: Opinion) -> Opinion:
+    """``opinion`` of one that let the box in and told all it tells: what it could not tell counts against it,
+    for whoever lets anybody in would otherwise pass by saying little."""
+    hides_serial = bool(known.serial) and not met.serial
+    contradicts = bool(known.macs and met.macs) and not known.macs & met.macs
+    if opinion.match is Match.UNSURE and (hides_serial or contradicts):
+        return Opinion(Match.OTHER, opinion.why)
+    return opinion
+
+
 def merged(known: Marks, met: Marks) -> Marks:
     """What is known after a device was met that ``compare`` calls the same: the newer word counts."""
     vendor, serial = (met.vendor, met.serial) if met.serial else (known.vendor, known.serial)

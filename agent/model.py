@@ -59,10 +59,21 @@ class Device:
     """``host`` or ``host:port`` where the endpoint should be registered."""
     stream_path: str | None = None
     """For RTSP-only devices: path of the stream, no ONVIF asked."""
+    rtsp_basic: bool | None = None
+    """Whether its stream may have the password in clear where it offers nothing better; None: unless it is
+    another device or does not show the marks it is known by. Never with ``tls``."""
     tls: bool = False
     """ONVIF, snapshots and files go over TLS, never in plain text; its certificate is pinned."""
     port_forwarded: bool = False
     """It is behind port forwarding (NAT): ``port`` and ``rtsp_port`` are used, whatever ports it returns."""
+
+    classified: bool = True
+    """A person gave it its class. A row that discovery made has none yet, and may be the police's."""
+
+    @property
+    def writable(self) -> bool:
+        """Whether anything may be written to it: its class allows it, and a person said which class it is."""
+        return self.classified and self.device_class.writable
 
     @property
     def is_conference(self) -> bool:

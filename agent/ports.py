@@ -21,6 +21,7 @@ from agent.model import (
     StreamState,
 )
 from protocol.messages import Frozen
+from protocol.words import DeviceClass
 
 
 class DeviceAdapter(Protocol):
@@ -37,7 +38,12 @@ class DeviceAdapter(Protocol):
         ...
 
     def stream_uri(self) -> str:
-        """URI of the stream to watch (the smallest fit profile), without credentials. Raises DeviceError."""
+        """URI of the stream to watch (the smallest fit profile), without credentials. Raises DeviceError;
+        AUTH_BACKOFF while a log-in that the stream refused rests."""
+        ...
+
+    def stream_refused(self) -> None:
+        """The stream refused the log-in: no address of it is given before the rest is over."""
         ...
 
     def snapshot(self) -> bytes:
@@ -104,6 +110,25 @@ class Found:
     tls: bool = False
     """It offers HTTPS alone."""
 
+    @property
+    def suggested_class(self) -> DeviceClass | None:
+        """The class its scopes speak for, where that is not a plain camera's: a hint for whoever keeps the
+        ledger (ONVIF Core 7.3.2.2, ``type/ptz``); nothing is decided by it."""
+        has_head = any(scope.lower() == "onvif://www.onvif.org/type/ptz" for scope in self.scopes)
+        return DeviceClass.PTZ_DOME if has_head else None
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """Somebody at an address of a searched subnet who cannot be taken in as it is."""
+
+    host: str
+    kind: str
+    """``not_activated``, ``onvif_off``, ``rtsp_only`` or ``conference``."""
+    make_hint: str
+    detail: str
+    """What to do, in both languages."""
+
 
 class FrameJudge(Protocol):
     """Detection for one stream: frames in, findings out. Pure: no clock, no I/O."""
@@ -138,8 +163,11 @@ class VideoRoom(Protocol):
         uri: Callable[[], str],
         judge: FrameJudge,
         on_findings: Callable[[Frame, Sequence[Finding]], None],
+        *,
+        refused: Callable[[], object] = ...,
     ) -> StreamWatch:
-        """Start reading. ``uri`` is asked anew at every connect and may raise DeviceError."""
+        """Start reading. ``uri`` is asked anew at every connect and may raise DeviceError; ``refused`` is
+        told each time the stream refused the log-in."""
         ...
 
 
@@ -257,8 +285,13 @@ class Register(Protocol):
         """Whether anything is known by which the device can be told."""
         ...
 
-    def judge(self, device: str, met: Marks) -> Opinion:
-        """Whether what was met is this device; ``cannot tell`` when nothing is known of it."""
+    def judge(self, device: str, met: Marks, *, logged_in: bool = False) -> Opinion:
+        """Whether what was met is this device; ``cannot tell`` when nothing is known of it. One that
+        ``logged_in`` told all it tells, and what it hides counts against it."""
+        ...
+
+    def bears(self, device: str, met: Marks) -> bool:
+        """Whether one of the marks met is the device's, be it that other rows bear it too."""
         ...
 
     def learn(self, device: str, met: Marks, *, near: Marks) -> None:

@@ -1,31 +1,35 @@
 """What a command works with: the box's configuration, its ledger, the device room, and the device meant.
 
-A device is named by ledger id, GB code or address. Without ``--config`` one device is described on the spot
-(``--host``), and nothing is remembered on disk.
+A device is named by ledger id, GB code or address. ``--host`` describes one device on the spot instead; what
+is learned of it is kept for the user who asks (see ``described``).
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import getpass
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 
-from agent.app import device_of, found_device, where_it_is
+from agent.app import device_of, found_rows, where_it_is
+from agent.cli import described
 from agent.cli.paper import Paper
 from agent.config import Config, load_config
+from agent.devices.address import bracketed
 from agent.devices.room import OnvifRoom
 from agent.errors import ConfigError
-from agent.model import Device, Secret
+from agent.model import Device
 from agent.outbox.notebook import SqliteNotebook
 from agent.outbox.vault import SealedVault
 from agent.ports import Notebook, Vault
 from agent.services.logins import login_of
 from agent.services.register import DeviceRegister
 from protocol.words import DeviceClass
+
+
+class WrongArguments(ConfigError):
+    """The command cannot be carried out as it was given; the configuration has nothing to do with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +43,24 @@ class Desk:
     notebook: Notebook | None = None
     vault: Vault | None = None
     register: DeviceRegister | None = None
+    names: frozenset[str] = frozenset()
+    """What the one device of ``--host`` may be called; empty with a ledger."""
 
-    def device(self, name: str) -> Device:
-        """The device meant by id, GB code or address. Raises ConfigError that lists what there is."""
+    def device(self, name: str | None) -> Device:
+        """The device meant by id, GB code or address; None is the one of ``--host``.
+
+        Raises ConfigError that lists what there is.
+        """
+        if self.names and (name is None or name in self.names):
+            return self.devices[0]
+        if self.config is None and not self.names:
+            raise ConfigError(
+                name or "device", ["请用 --config 或 --host / give --config FILE or --host HOST[:PORT]"]
+            )
+        if name is None:
+            raise ConfigError(
+                "device", ["请指明设备：编号，或 --host / name a device: by id, or with --host"]
+            )
         meant = [one for one in self.devices if name in (one.id, one.gb_code, one.host, address(one))]
         if len(meant) == 1:
             return meant[0]
@@ -55,17 +74,20 @@ class Desk:
 def address(device: Device) -> str:
     """``192.168.1.64:80``: the port by which it is spoken to, SIP or RTSP where it has no ONVIF."""
     if device.is_conference:
-        return f"{device.host}:{device.sip_port}"
-    return f"{device.host}:{device.port if device.stream_path is None else device.rtsp_port}"
+        return f"{bracketed(device.host)}:{device.sip_port}"
+    return f"{bracketed(device.host)}:{device.port if device.stream_path is None else device.rtsp_port}"
 
 
 @contextlib.contextmanager
 def opened(options: argparse.Namespace) -> Iterator[Desk]:
     """The desk of a command line. Raises ConfigError."""
     paper = Paper(as_json=options.json)
+    if getattr(options, "host", None):
+        with _described(options) as desk:
+            yield desk
+        return
     if options.config is None:
-        room = OnvifRoom()
-        yield Desk(paper, room, _described(options))
+        yield Desk(paper, OnvifRoom(), ())
         return
     config = load_config(options.config)
     with contextlib.closing(SqliteNotebook(config.box.data_dir / "notebook.db")) as notebook:
@@ -77,56 +99,37 @@ def opened(options: argparse.Namespace) -> Iterator[Desk]:
         yield Desk(paper, room, devices, config, notebook, vault, register)
 
 
+@contextlib.contextmanager
+def _described(options: argparse.Namespace) -> Iterator[Desk]:
+    """The desk of ``--host``. With ``--config`` too, that only says what may not be written to."""
+    integrated = frozenset() if options.config is None else _integrated(load_config(options.config))
+    try:
+        device = described.describe(options, integrated)
+    except ConfigError as error:
+        raise WrongArguments(error.where, error.problems) from error
+    with described.remembering() as notebook:
+        unnamed = not options.device_class and device.host not in integrated
+        reword = partial(described.reworded, remembers=notebook is not None, class_named=not unnamed)
+        paper = Paper(as_json=options.json, reword=reword)
+        yield Desk(paper, OnvifRoom(notebook=notebook), (device,), names=described.names(device))
+
+
+def _integrated(config: Config) -> frozenset[str]:
+    """The addresses at which the box knows a device that may only be read, listed and followed to."""
+    rows = [one for one in config.devices if one.device_class is DeviceClass.INTEGRATED]
+    hosts = {one.host for one in rows}
+    file = config.box.data_dir / "notebook.db"
+    if rows and file.exists():
+        with contextlib.closing(SqliteNotebook(file)) as notebook:
+            register = DeviceRegister(notebook)
+            places = [register.place_of(one.id) for one in rows]
+        hosts |= {place.host for place in places if place is not None}
+    return frozenset(hosts)
+
+
 def _ledger(config: Config, register: DeviceRegister) -> Sequence[Device]:
     """The rows of the configuration and those discovery made, each at the address where it was last."""
     listed = [where_it_is(device_of(section), register) for section in config.devices]
     names = {device.id for device in listed}
-    places = {name: register.place_of(name) for name in register.found() if name not in names}
-    found = [
-        found_device(name, host=place.host, port=place.port, search=config.search)
-        for name, place in places.items()
-        if place is not None
-    ]
-    return [*listed, *found]
-
-
-def _described(options: argparse.Namespace) -> Sequence[Device]:
-    """The one device of ``--host``; none when it is not given."""
-    if not options.host:
-        return ()
-    host, _, port = options.host.partition(":")
-    if port and not port.isdigit():
-        raise ConfigError(options.host, ["端口应为数字 / the port must be a number: HOST[:PORT]"])
-    device_class = DeviceClass(options.device_class)
-    is_conference = device_class is DeviceClass.CONFERENCE_ENDPOINT
-    return (
-        Device(
-            id="device",
-            device_class=device_class,
-            host=host,
-            port=int(port or (443 if options.tls else 80)),
-            tls=options.tls,
-            port_forwarded=options.port_forwarded,
-            rtsp_port=options.rtsp_port,
-            sip_port=int(port or 5060) if is_conference else 5060,
-            sip_user=options.number,
-            sip_registrar=options.registrar,
-            stream_path=options.stream_path,
-            username=options.user,
-            password=_password(options.user, options.password_file),
-        ),
-    )
-
-
-def _password(user: str, file: Path | None) -> Secret:
-    """From the file, else asked for. Never an argument: arguments are seen by every user of the machine."""
-    if not user:
-        return Secret("")
-    if file is not None:
-        try:
-            return Secret(file.read_text("utf-8").rstrip("\r\n"))
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(str(file), [f"口令文件无法读取 / cannot be read: {error}"]) from error
-    if not sys.stdin.isatty():
-        return Secret(sys.stdin.readline().rstrip("\r\n"))
-    return Secret(getpass.getpass(f"{user} 的口令 / password of {user}: "))
+    rows = found_rows(register.found(), config.search)
+    return [*listed, *(where_it_is(row, register) for row in rows if row.id not in names)]

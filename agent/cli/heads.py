@@ -7,7 +7,8 @@ import contextlib
 from dataclasses import asdict
 
 from agent.cli.desk import Desk
-from agent.devices.upkeep import Upkeep
+from agent.devices.upkeep import Upkeep, head_sentences
+from agent.devices.upkeep.proof import Proof
 from agent.devices.upkeep.tours import Spot, Tour
 from agent.errors import ConfigError, DeviceError, DeviceTrouble
 
@@ -20,10 +21,13 @@ def presets(desk: Desk, options: argparse.Namespace) -> int:
     with contextlib.closing(desk.room.upkeep(device)) as upkeep:
         if options.go:
             _turn(desk, upkeep, options.go)
-        if options.home:
-            upkeep.head.go_home()
         if options.set_home:
             upkeep.head.set_home()
+            desk.paper.line(head_sentences.home_set(device.id))
+        if options.home:
+            proof = upkeep.head.go_home()
+            told = head_sentences.at_home if proof is Proof.COMPARED else head_sentences.home_open
+            desk.paper.line(told(device.id))
         if options.store:
             made = upkeep.head.store(options.store)
             desk.paper.line(f"{device.id}: 已存为预置位 stored as preset {made.token} {made.name}")

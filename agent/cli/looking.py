@@ -13,10 +13,10 @@ from pathlib import Path
 from agent.cli import line, trust
 from agent.cli.desk import Desk, address
 from agent.cli.telling import reading_rows
-from agent.cli.trial import watch_stream
+from agent.cli.trial import knock, watch_stream
 from agent.devices.conference_sentences import line_told
 from agent.devices.witness import Exchange, watching
-from agent.errors import DeviceError
+from agent.errors import ConfigError, DeviceError
 from agent.model import Device, Evidence, Identity
 from protocol.words import RUNGS, Reason, Rung
 from runtime.files import write_atomic
@@ -81,6 +81,9 @@ def show(desk: Desk, options: argparse.Namespace) -> int:
 def probe(desk: Desk, options: argparse.Namespace) -> int:
     """Climb the ladder of the named devices, or of all; with ``--explain`` every exchange is shown."""
     devices = [desk.device(name) for name in options.device] or list(desk.devices)
+    if not devices:
+        problem = "没有要检测的设备：请用 --config 或 --host / nothing to probe: give --config or --host"
+        raise ConfigError("probe", [problem])
     told = [_probe_one(desk, device, options) for device in devices]
     desk.paper.document([document for document, _ in told])
     return max((status for _, status in told), default=EXIT_OK)
@@ -104,38 +107,70 @@ def _probe_one(desk: Desk, device: Device, options: argparse.Namespace) -> tuple
     with contextlib.closing(desk.room.open(device)) as adapter:
         with watching(exchanges.append):
             evidence = adapter.climb()
+            if options.explain and evidence.rung is Rung.UNREACHABLE and not device.is_conference:
+                knock(device.host, device.port if device.stream_path is None else device.rtsp_port)
+        below = len(exchanges)
         arrived = evidence.rung is Rung.AUTHENTICATED and evidence.reason is Reason.OK
         if arrived and options.video and not device.is_conference:
-            trial = watch_stream(device, adapter, wait_s=options.video_s)
+            with watching(exchanges.append):
+                trial = watch_stream(device, adapter, wait_s=options.video_s)
             detail = "; ".join(filter(None, (evidence.detail, trial.detail)))
             evidence = replace(evidence, rung=trial.rung, reason=trial.reason, detail=detail)
     document: dict[str, object] = {"device": device.id, "address": address(device), "evidence": evidence}
     if options.explain:
         document["exchanges"] = exchanges
     if not desk.paper.as_json:
-        _print_probe(desk, device, evidence, exchanges if options.explain else ())
+        _print_probe(desk, device, evidence)
+        if options.explain:
+            _explain(desk, device, evidence, exchanges[:below], exchanges[below:])
+        if evidence.detail:
+            desk.paper.line(f"  {evidence.detail}")
     return document, EXIT_OK if evidence.reason is Reason.OK else EXIT_TROUBLE
 
 
-def _print_probe(desk: Desk, device: Device, evidence: Evidence, exchanges: Sequence[Exchange]) -> None:
-    paper = desk.paper
-    paper.line(f"{device.id}  {address(device)}  {RUNG_WORDS[evidence.rung]}  {evidence.reason}")
-    for rung in _rungs_of(device) if exchanges else ():
-        mark = "√" if rung.height <= evidence.rung.height else "×"
-        paper.line(f"  {mark} {RUNG_WORDS[rung]}")
-        for exchange in _of_rung(device, rung, exchanges):
+def _print_probe(desk: Desk, device: Device, evidence: Evidence) -> None:
+    name = device.id if device.id == address(device) else f"{device.id}  {address(device)}"
+    desk.paper.line(f"{name}  {RUNG_WORDS[evidence.rung]}  {evidence.reason}")
+
+
+def _explain(
+    desk: Desk, device: Device, evidence: Evidence, asked: Sequence[Exchange], video: Sequence[Exchange]
+) -> None:
+    """Every rung with what decided it: reached √, failed ×, not tested – and why not."""
+    paper, failed = desk.paper, False
+    for rung in _rungs_of(device):
+        mark, why = _mark(rung, evidence, failed=failed)
+        failed = failed or mark == "×"
+        paper.line(f"  {mark} {RUNG_WORDS[rung]}{why}")
+        for exchange in () if mark == "–" else _deciding(device, rung, mark, asked=asked, video=video):
             paper.line(
                 f"      {exchange.sent} → {exchange.to}"
                 f"（登录 login: {exchange.login}） {exchange.took_ms} ms: {exchange.answered}"
             )
-        if mark == "×":
-            break
-    if evidence.clock_error_s is not None and exchanges:
+    if evidence.clock_error_s is not None:
         paper.line(f"  时钟误差 clock error: {evidence.clock_error_s:+.1f} s")
-    if evidence.line is not None and exchanges:
+    if evidence.line is not None:
         paper.line(f"  线路 line: {' / '.join(line_told(evidence.line))}")
-    if evidence.detail:
-        paper.line(f"  {evidence.detail}")
+
+
+def _deciding(
+    device: Device, rung: Rung, mark: str, *, asked: Sequence[Exchange], video: Sequence[Exchange]
+) -> Sequence[Exchange]:
+    """The exchanges that decided a rung; of a device nobody reached, all that was tried."""
+    if rung is Rung.REACHABLE and mark == "×":
+        return asked
+    return video if rung is Rung.STREAMING else _of_rung(device, rung, asked)
+
+
+def _mark(rung: Rung, evidence: Evidence, *, failed: bool) -> tuple[str, str]:
+    """The mark of a rung and the words after it; ``failed``: a lower rung was not reached."""
+    if rung.height <= evidence.rung.height:
+        return "√", ""
+    if evidence.reason is Reason.OK:
+        return "–", "（未检测：没有看视频 not tested: no video was looked at）"
+    if failed:
+        return "–", "（未检测：下一级未通过 not tested: a rung below failed）"
+    return "×", ""
 
 
 def _rungs_of(device: Device) -> Sequence[Rung]:

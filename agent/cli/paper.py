@@ -1,14 +1,15 @@
 """How answers look: tables and sentences for people, one JSON document for scripts.
 
-Law: with ``--json`` standard output holds exactly one JSON document (with ``--follow`` one a line), and what
-is not the answer goes to standard error.
+Law: with ``--json`` standard output holds exactly one JSON document (with ``--follow`` one a line), however
+the command ends, and what is not the answer goes to standard error. What went wrong is a ``kind`` and a
+``detail``.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import is_dataclass
 from datetime import datetime
 from enum import Enum
@@ -24,8 +25,21 @@ from agent.model import Secret
 class Paper:
     """Where answers are written."""
 
-    def __init__(self, *, as_json: bool, out: TextIO | None = None, err: TextIO | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        as_json: bool,
+        out: TextIO | None = None,
+        err: TextIO | None = None,
+        reword: Callable[[str], str] = lambda text: text,
+    ) -> None:
+        """``reword`` turns every sentence into what is right where the device is not of a configuration."""
         self.as_json = as_json
+        self._reword = reword
+        self.answered = False
+        """Whether a document was written."""
+        self.said = ""
+        """The last sentence for people."""
         self._out = out or sys.stdout
         self._err = err or sys.stderr
 
@@ -43,12 +57,15 @@ class Paper:
 
     def line(self, text: str) -> None:
         """One sentence for people; on standard error when the answer is JSON."""
-        print(text, file=self._err if self.as_json else self._out, flush=True)
+        self.said = self._reword(text)
+        print(self.said, file=self._err if self.as_json else self._out, flush=True)
 
     def document(self, value: object) -> None:
         """The answer for scripts; nothing without ``--json``."""
         if self.as_json:
-            print(json.dumps(_plain(value), ensure_ascii=False), file=self._out, flush=True)
+            self.answered = True
+            told = json.dumps(_plain(value, self._reword), ensure_ascii=False)
+            print(told, file=self._out, flush=True)
 
     def _console(self) -> Console:
         out = self._err if self.as_json else self._out
@@ -69,12 +86,12 @@ def _cell(value: object) -> str:
     return str(value)
 
 
-def _plain(value: object) -> object:
+def _plain(value: object, reword: Callable[[str], str]) -> object:
     """The value as JSON holds it; secrets stay masked."""
     if isinstance(value, Secret):
         return str(value)
     if is_dataclass(value) and not isinstance(value, type):
-        return {name: _plain(each) for name, each in _fields(value).items()}
+        return {name: _plain(each, reword) for name, each in _fields(value).items()}
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, datetime):
@@ -82,11 +99,13 @@ def _plain(value: object) -> object:
     if isinstance(value, Path):
         return str(value)
     if isinstance(value, Mapping):
-        return {str(name): _plain(each) for name, each in value.items()}
-    if isinstance(value, str | int | float) or value is None:
+        return {str(name): _plain(each, reword) for name, each in value.items()}
+    if isinstance(value, str):
+        return reword(value)
+    if isinstance(value, int | float) or value is None:
         return value
     if isinstance(value, Iterable):
-        return [_plain(each) for each in value]
+        return [_plain(each, reword) for each in value]
     return str(value)
 
 

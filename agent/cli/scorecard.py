@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from rich.cells import cell_len
 
 from agent.cli.desk import Desk
+from agent.devices import sentences
 from agent.devices.scorecard import TRIALS, Card, Difference, Mark, Sheet, Trial, Verdict
 from agent.devices.scorecard.kept import differences
 from agent.devices.scorecard.trials import BY_ID
@@ -221,8 +222,8 @@ def _padded(text: str, width: int) -> str:
 def _confirmed(desk: Desk, options: argparse.Namespace, devices: Sequence[Device]) -> bool:
     """Whether the installer wants the writes. Raises DeviceError for a device that may not be written to."""
     for device in devices:
-        if not device.device_class.writable:
-            detail = f"{device.id} 只读，不能试写 / is read only: nothing may be written"
+        if not device.writable:
+            detail = sentences.read_only(device.id, "scorecard --write")
             raise DeviceError(DeviceTrouble.READ_ONLY, device.id, detail)
     names = ", ".join(device.id for device in devices)
     what = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -36,24 +36,40 @@ READING_WORDS: Final[Mapping[str, str]] = {
 }
 
 
+_USUAL_S: Final = 86_400.0
+_MOST_STATES: Final = 1_000
+"""Of so many states it is known whether they are told again; a device has a few dozen."""
+
+
 def events(desk: Desk, options: argparse.Namespace) -> int:
-    """What a device tells of its own accord, as it comes; ends after ``--seconds`` or Ctrl+C."""
+    """What a device tells of its own accord: what it has now, or as it comes for ``--seconds`` or to Ctrl+C.
+
+    With ``--json`` one array; with ``--follow`` one document a line.
+    """
     device = desk.device(options.device)
-    ends = time.monotonic() + options.seconds
+    lasts = options.follow or options.seconds is not None
+    ends = time.monotonic() + (_USUAL_S if options.seconds is None else options.seconds)
     desk.paper.line(f"{device.id}: 正在接收事件，Ctrl+C 结束 / receiving events, Ctrl+C ends")
     subscription = desk.room.subscribe(device)
     heard: set[DeviceReading] = set(desk.room.readings(device.id))
+    states: dict[tuple[str, str], bool] = {}
+    told: list[object] = []
+    tell = desk.paper.document if options.follow else told.append
     try:
         while time.monotonic() < ends:
             for event in subscription.pull():
-                _print_event(desk, event)
-            heard = _print_readings(desk, device.id, heard)
-            if not options.follow:
+                if _is_news(event, states):
+                    tell(replace(event, said=shown(event.said)))
+                    _print_event(desk, event)
+            heard = _print_readings(desk, device.id, heard, tell)
+            if not lasts:
                 break
     except KeyboardInterrupt:
         desk.paper.line("结束 / ended")
     finally:
         subscription.close()
+    if not options.follow:
+        desk.paper.document(told)
     return 0
 
 
@@ -94,8 +110,18 @@ def reading_rows(readings: Sequence[DeviceReading]) -> list[tuple[str, object]]:
     return [(_name(one), f"{_value(one)}（{_minute(one.time)}）") for one in readings]
 
 
+def _is_news(event: CameraEvent, states: dict[tuple[str, str], bool]) -> bool:
+    """Whether an event says something else than the last one of its topic and source; noted in ``states``."""
+    if event.active is None:
+        return True
+    key = event.topic, event.source
+    known = states.get(key)
+    if key in states or len(states) < _MOST_STATES:
+        states[key] = event.active
+    return event.active is not known
+
+
 def _print_event(desk: Desk, event: CameraEvent) -> None:
-    desk.paper.document(replace(event, said=shown(event.said)))
     if desk.paper.as_json:
         return
     state = {True: "开始 on", False: "结束 off", None: "发生 pulse"}[event.active]
@@ -106,12 +132,14 @@ def _print_event(desk: Desk, event: CameraEvent) -> None:
     desk.paper.line(line.rstrip())
 
 
-def _print_readings(desk: Desk, device: str, heard: set[DeviceReading]) -> set[DeviceReading]:
+def _print_readings(
+    desk: Desk, device: str, heard: set[DeviceReading], tell: Callable[[object], None]
+) -> set[DeviceReading]:
     """Print the values that are new since ``heard``; returns what is heard now."""
     now = desk.room.readings(device)
     for one in now:
         if one not in heard:
-            desk.paper.document(one)
+            tell(one)
             if not desk.paper.as_json:
                 desk.paper.line(f"{one.time:%H:%M:%S}  {_name(one)}  {_value(one)}")
     return set(now)

@@ -6,13 +6,19 @@ The running box confirms a bad picture over minutes; a trial says what it saw in
 from __future__ import annotations
 
 import contextlib
+import socket
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from agent.app import judge_for
+from agent.devices import sentences
+from agent.devices.address import bracketed
+from agent.devices.witness import telling_of
+from agent.errors import DeviceError
 from agent.model import Device, Finding, Frame, PictureFault, StreamState
 from agent.ports import DeviceAdapter
 from agent.video.room import PyavRoom
@@ -21,6 +27,8 @@ from protocol.words import Reason, Rung
 _LOOK_S = 3.0
 _STEP_S = 0.1
 _MOSTLY = 0.5
+_KNOCK_S = 3.0
+_RTSP = 554
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +65,17 @@ class _Eyes:
 def watch_stream(device: Device, adapter: DeviceAdapter, *, wait_s: float) -> Trial:
     """Wait at most ``wait_s`` for the stream, then look at it for some seconds."""
     eyes = _Eyes()
-    watch = PyavRoom().watch(device, adapter.stream_uri, judge_for(device), eyes.see)
+    asked = _knocked(adapter)
+    watch = PyavRoom().watch(
+        device, adapter.stream_uri, judge_for(device), eyes.see, refused=adapter.stream_refused
+    )
     with contextlib.closing(watch):
         _until(lambda: watch.state().up or watch.state().reason is not Reason.STARTING, wait_s)
         state = watch.state()
         if not state.up:
             reason = Reason.NO_STREAM if state.reason is Reason.STARTING else state.reason
-            detail = state.detail or f"{wait_s:g} 秒内没有视频 / no video within {wait_s:g} s"
+            detail = state.detail or sentences.no_video(wait_s)
+            detail = detail if asked is None else _with_way_out(device, asked, detail)
             return Trial(Rung.AUTHENTICATED, reason, detail, state, eyes.frames)
         _until(lambda: eyes.frames > 0, wait_s)
         time.sleep(_LOOK_S)
@@ -76,6 +88,36 @@ def watch_stream(device: Device, adapter: DeviceAdapter, *, wait_s: float) -> Tr
     if fault is not None:
         return Trial(Rung.STREAMING, fault.reason, picture, state, eyes.frames)
     return Trial(Rung.PICTURE_OK, Reason.OK, picture, state, eyes.frames)
+
+
+def knock(host: str, port: int) -> bool:
+    """Whether a port takes a connection; told as an exchange."""
+    with (
+        contextlib.suppress(OSError),
+        telling_of("TCP connect", f"{bracketed(host)}:{port}") as told,
+        socket.create_connection((host, port), timeout=_KNOCK_S),
+    ):
+        told.heard("已连上 connected")
+        return True
+    return False
+
+
+def _knocked(adapter: DeviceAdapter) -> tuple[int, bool] | None:
+    """The port of the stream and whether it takes a connection; None where no stream is told."""
+    try:
+        uri = urlsplit(adapter.stream_uri())
+    except DeviceError:
+        return None
+    port = uri.port or _RTSP
+    return port, knock(uri.hostname or "", port)
+
+
+def _with_way_out(device: Device, asked: tuple[int, bool], detail: str) -> str:
+    """What to do when the returned port is dead and the enrolled one answers."""
+    port, answers = asked
+    if answers or port == device.rtsp_port or not knock(device.host, device.rtsp_port):
+        return detail
+    return sentences.port_dead(detail, device.rtsp_port)
 
 
 def _until(is_so: Callable[[], bool], seconds: float) -> None:

@@ -33,9 +33,9 @@ def trust(desk: Desk, options: argparse.Namespace) -> int:
     )
     if taken and not same:
         trusted.take(shown)
-    desk.paper.document(
-        {"device": device.id, "pinned": _told(pinned), "shown": _told(shown), "trusted": taken}
-    )
+    document = {"device": device.id, "pinned": _told(pinned), "shown": _told(shown), "trusted": taken}
+    refusal = {} if taken else {"kind": "not_confirmed", "detail": desk.paper.said}
+    desk.paper.document({**document, **refusal})
     if not taken:
         return EXIT_REFUSED
     desk.paper.line(f"{device.id}: {'证书没有变 / it is the same' if same else '已确认 / confirmed'}")

@@ -10,11 +10,14 @@ import argparse
 import contextlib
 import hashlib
 import json
+from functools import partial
 from pathlib import Path
 
 from agent.cli.confirm import confirmed
 from agent.cli.desk import Desk
+from agent.devices.upkeep import file_sentences
 from agent.devices.upkeep.files import Firmware, sha256_of
+from agent.devices.upkeep.proof import Proof
 from agent.errors import ConfigError
 from agent.model import Device, Identity
 from runtime.files import write_atomic
@@ -30,8 +33,8 @@ def reboot(desk: Desk, options: argparse.Namespace) -> int:
     ):
         return EXIT_REFUSED
     with contextlib.closing(desk.room.upkeep(device)) as upkeep:
-        desk.paper.line(f"{device.id}: 正在重启，等待恢复 / restarting, waiting for it")
-        identity = upkeep.power.reboot()
+        said = f"{device.id}: 正在重启，等待恢复 / restarting, waiting for it"
+        identity = upkeep.power.reboot(on_way=partial(desk.paper.line, said))
     desk.paper.document({"device": device.id, "identity": identity})
     desk.paper.line(f"{device.id}: 已恢复 / it is back")
     return EXIT_OK
@@ -77,9 +80,10 @@ def restore(desk: Desk, options: argparse.Namespace) -> int:
     if not confirmed(desk, options, f"把 {options.file} 恢复到 {device.id} / give the backup back to it"):
         return EXIT_REFUSED
     with contextlib.closing(desk.room.upkeep(device)) as upkeep:
-        identity = upkeep.files.restore(options.file, of=of, force=options.force)
-    desk.paper.document({"device": device.id, "identity": identity})
-    desk.paper.line(f"{device.id}: 已恢复配置 / restored")
+        done = upkeep.files.restore(options.file, of=of, force=options.force)
+    desk.paper.document({"device": device.id, "identity": done.identity, "proof": done.proof})
+    told = file_sentences.restored if done.proof is Proof.COMPARED else file_sentences.restore_open
+    desk.paper.line(told(device.id))
     return EXIT_OK
 
 
@@ -96,8 +100,8 @@ def upgrade(desk: Desk, options: argparse.Namespace) -> int:
     ):
         return EXIT_REFUSED
     with contextlib.closing(desk.room.upkeep(device)) as upkeep:
-        desk.paper.line(f"{device.id}: 正在上传并等待重启 / uploading, then waiting for the restart")
-        identity = upkeep.files.upgrade(firmware)
+        said = f"{device.id}: 正在上传并等待重启 / uploading, then waiting for the restart"
+        identity = upkeep.files.upgrade(firmware, on_way=partial(desk.paper.line, said))
     desk.paper.document({"device": device.id, "identity": identity})
     desk.paper.line(f"{device.id}: 固件 firmware {identity.firmware}")
     return EXIT_OK

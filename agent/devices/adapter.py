@@ -9,10 +9,10 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from agent.devices import reading, sentences, soap
+from agent.devices import reading, rtsp_sentences, sentences, soap
 from agent.devices.account import Account
 from agent.devices.address import AddressRefused, Endpoint, http_endpoint, rtsp_uri
-from agent.devices.ladder import Known, Ladder
+from agent.devices.ladder import Known, Ladder, with_way_out
 from agent.devices.limits import Limits
 from agent.devices.profiles import shown, watched
 from agent.devices.session import Session, plain_question
@@ -29,8 +29,19 @@ _STREAM_SETUP = {"Stream": "RTP-Unicast", "Transport": {"Protocol": "RTSP"}}
 class OnvifAdapter:
     """Implements DeviceAdapter for an ONVIF device. Thread-safe."""
 
-    def __init__(self, device: Device, account: Account, services: Services, *, limits: Limits) -> None:
+    def __init__(
+        self,
+        device: Device,
+        account: Account,
+        services: Services,
+        *,
+        limits: Limits,
+        stream: Account,
+    ) -> None:
+        """``stream`` is the same log-in at the video service, with a rest of its own: some makes keep other
+        accounts there, and one that ONVIF takes goes on when the stream refuses it."""
         self.device = device
+        self._stream = stream
         self._session = Session(device, account, services, limits=limits)
         self._ladder = Ladder(self._session)
         self._lock = threading.Lock()
@@ -49,8 +60,9 @@ class OnvifAdapter:
         """URI on the enrolled host of the stream to watch, without user name. Raises DeviceError.
 
         Some makes (XiongMai) put the password into the path; it stays there, for without it no stream
-        comes. Redact before logging.
+        comes. Redact before logging. AUTH_BACKOFF while the log-in rests that the stream refused.
         """
+        self._require_stream_rested()
         with self._lock, self._session.transport.within(self._session.limits.total_s):
             known = self._known()
             profile = watched(known.identity.profiles)
@@ -65,6 +77,10 @@ class OnvifAdapter:
                 self._ladder.known = None
                 raise
 
+    def stream_refused(self) -> None:
+        """The stream refused the log-in: it rests there, and there alone."""
+        self._stream.refused()
+
     def snapshot(self) -> bytes:
         """A JPEG of the largest profile. Raises DeviceError."""
         session = self._session
@@ -78,7 +94,10 @@ class OnvifAdapter:
                 endpoint = http_endpoint(returned, self.device)
             except AddressRefused as error:
                 raise self._bad_address(error) from error
-            picture = session.get(endpoint, cap_bytes=session.limits.picture_bytes).body
+            try:
+                picture = session.get(endpoint, cap_bytes=session.limits.picture_bytes).body
+            except DeviceError as error:
+                raise with_way_out(session, error) from error
             if not picture.startswith(_JPEG):
                 detail = sentences.not_jpeg(session.where, len(picture))
                 raise session.error(DeviceTrouble.BAD_ANSWER, detail)
@@ -87,11 +106,17 @@ class OnvifAdapter:
     def forget_failures(self) -> None:
         """Lift the rest of a refused password."""
         self._session.account.forgiven()
+        self._stream.forgiven()
 
     def close(self) -> None:
-        """Drop the connection; idempotent."""
-        with self._lock:
-            self._session.close()
+        """Drop the connection; idempotent. Waits for no question that is on its way: it may hang."""
+        self._session.close()
+
+    def _require_stream_rested(self) -> None:
+        left_s = self._stream.rest_left_s()
+        if left_s > 0:
+            detail = rtsp_sentences.stream_rests(self._session.where, left_s)
+            raise self._session.error(DeviceTrouble.AUTH_BACKOFF, detail)
 
     def _known(self) -> Known:
         return self._ladder.known or self._ladder.read()

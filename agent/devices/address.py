@@ -56,6 +56,17 @@ def bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
+def place_of(device: Device) -> str:
+    """The host as people are told it, with the port where that is not the usual one."""
+    if device.is_conference:
+        port, usual = device.sip_port, 5060
+    elif device.stream_path is not None:
+        port, usual = device.rtsp_port, 554
+    else:
+        port, usual = device.port, 443 if device.tls else 80
+    return bracketed(device.host) + ("" if port == usual else f":{port}")
+
+
 def device_service(device: Device) -> Endpoint:
     """The one address that is fixed (ONVIF Core 5.1.1)."""
     return Endpoint(device.host, device.port, _DEVICE_SERVICE, device.tls)

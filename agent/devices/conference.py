@@ -98,6 +98,9 @@ class ConferenceAdapter:
         """Raises DeviceError: a conference endpoint has no stream for the box."""
         raise self._lacks("GetStreamUri")
 
+    def stream_refused(self) -> None:
+        """There is none."""
+
     def snapshot(self) -> bytes:
         """Raises DeviceError: a conference endpoint has no picture for the box."""
         raise self._lacks("GetSnapshotUri")

@@ -16,9 +16,10 @@ import socket
 import struct
 import threading
 import uuid
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import chain, islice
+from itertools import islice
 from urllib.parse import unquote, urlsplit
 
 from lxml import etree
@@ -29,6 +30,7 @@ from agent.devices.limits import Deadline, Limits
 from agent.devices.neighbours import neighbours
 from agent.devices.redact import quoted
 from agent.devices.soap import child, child_text, local_name
+from agent.devices.subnets import planned, tell_left
 from agent.devices.vocabulary import Vocabulary
 from agent.ports import Found
 
@@ -42,6 +44,9 @@ _TYPES = (
 )
 """What nearly every camera declares, and what the standard demands: some answer to the first only."""
 _REPEATS = 2
+_QUICKLY, _PACE_S, _SLOW_PACE_S = 1024, 0.0005, 0.003
+"""Pause after each address. The kernel holds some 1,024 neighbours (gc_thresh3) and forgets a silent one
+after 3 s: who asks more, and faster than 340 a second, loses what was sent."""
 _DATAGRAM_BYTES = 65_535
 _MOST_FOUND = 1024
 MOST_OF_A_HOST = 32
@@ -49,25 +54,33 @@ MOST_OF_A_HOST = 32
 _NAMES_OF_A_HOST, _BYTES_OF_A_HOST = 256, 8 * 1024
 """An announcement of a recorded device has some 40 names."""
 _MOST_HOSTS = 1024
+_OTHERS = ""
+DATAGRAMS_OF_A_HOST = 64
+"""Answers of one host that are parsed in one discovery: four probes, each answered by a recorder for itself
+and its channels, and some answer every probe several times."""
 _SCOPE = "onvif://www.onvif.org/"
 
 
 def discover(subnets: Iterable[str], *, limits: Limits) -> Sequence[Found]:
     """Everything that answers within ``Limits.listen_s`` of the last probe, one entry a device, by address.
 
-    ``subnets`` in CIDR notation; at most ``Limits.probed_addresses`` addresses of them are asked singly.
-    Raises ValueError for what is no IPv4 subnet. Ways that are closed (no route) are passed over.
+    ``subnets`` in CIDR notation; at most ``Limits.probed_addresses`` addresses of each are asked singly, what
+    is left out is logged. 16 subnets of a /22 take 100 s, one 5 s. Raises ValueError for what is no IPv4
+    subnet. Ways that are closed (no route) are passed over.
     """
+    subnets = list(subnets)
     networks = [ipaddress.IPv4Network(subnet, strict=False) for subnet in subnets]
+    singly = planned(subnets, of_a_subnet=limits.probed_addresses)
+    if limits.probed_addresses:
+        tell_left(singly.left)
     found: dict[tuple[str, str], Found] = {}
     with contextlib.ExitStack() as opened:
         prober = _Prober(opened, networks)
-        singly = list(islice(chain.from_iterable(map(_hosts, networks)), limits.probed_addresses))
         for _ in range(_REPEATS):
             probes = prober.new_probes()
-            for host in (None, *singly):
+            for number, host in enumerate((None, *singly.hosts)):
                 prober.send(probes, host)
-                for answer in prober.answers(Deadline(0.0005)):
+                for answer in prober.answers(Deadline(_PACE_S if number <= _QUICKLY else _SLOW_PACE_S)):
                     _take(found, answer)
         for answer in prober.answers(Deadline(limits.listen_s)):
             _take(found, answer)
@@ -131,11 +144,31 @@ class _Heard:
 _HEARD = _Heard()
 
 
+class Shares:
+    """Which datagrams of one discovery are parsed: those that may be an answer, so many of each sender.
+
+    A sender that is no neighbour can be invented, so those past ``_MOST_HOSTS`` share what one has.
+    """
+
+    def __init__(self) -> None:
+        self._taken: Counter[str] = Counter()
+
+    def admits(self, sender: str, datagram: bytes, asked: Iterable[str]) -> bool:
+        """Whether to parse this one: it names a message of ours, and its sender's share is not used up."""
+        if not any(message_id.encode() in datagram for message_id in asked):
+            return False
+        known = sender in self._taken or len(self._taken) < _MOST_HOSTS
+        share = sender if known else _OTHERS
+        self._taken[share] += 1
+        return self._taken[share] <= DATAGRAMS_OF_A_HOST
+
+
 class _Prober:
     """Sockets, one for each way out, and the message ids sent."""
 
     def __init__(self, opened: contextlib.ExitStack, networks: Sequence[ipaddress.IPv4Network]) -> None:
         self._asked: set[str] = set()
+        self._shares = Shares()
         self._selector = opened.enter_context(selectors.DefaultSelector())
         self._multicast = [opened.enter_context(_socket(local)) for local in _ways_out(networks)]
         self._unicast = opened.enter_context(_socket(None))
@@ -152,15 +185,18 @@ class _Prober:
         return probes
 
     def send(self, probes: Sequence[bytes], host: str | None) -> None:
-        """Send the probes to one host, or to the multicast group out of every way."""
-        for sock in self._multicast if host is None else [self._unicast]:
+        """Send the probes to one host, or to the multicast group out of every way: where none is known, out
+        of the one the kernel takes."""
+        ways = self._multicast if host is None else ()
+        for sock in ways or (self._unicast,):
             for probe in probes:
                 with contextlib.suppress(OSError):
                     sock.sendto(probe, (host or _GROUP, _PORT))
 
     def answers(self, deadline: Deadline) -> Iterator[Found]:
-        """What comes in until the deadline; bounded in number."""
-        for _ in range(_MOST_FOUND * len(_TYPES) * _REPEATS):
+        """What comes in until the deadline. Of each sender, and of all, so many datagrams are looked into;
+        what exceeds that is read and passed over, for others may still have something to say."""
+        while True:
             try:
                 ready = self._selector.select(deadline.remaining_s())
             except TimeoutError:
@@ -170,7 +206,9 @@ class _Prober:
                 assert isinstance(sock, socket.socket)
                 with contextlib.suppress(OSError):
                     datagram, address = sock.recvfrom(_DATAGRAM_BYTES)
-                    yield from read_match(datagram, str(address[0]), self._asked)
+                    sender = str(address[0])
+                    if self._shares.admits(sender, datagram, self._asked):
+                        yield from read_match(datagram, sender, self._asked)
 
 
 def _socket(local: str | None) -> socket.socket:
@@ -192,10 +230,6 @@ def _ways_out(networks: Sequence[ipaddress.IPv4Network]) -> Sequence[str]:
             sock.connect((str(network.network_address + min(1, network.num_addresses - 1)), _PORT))
             ways[sock.getsockname()[0]] = None
     return list(ways)
-
-
-def _hosts(network: ipaddress.IPv4Network) -> Iterator[str]:
-    return map(str, network.hosts())
 
 
 def _probe(message_id: str, namespace: str, name: str) -> bytes:

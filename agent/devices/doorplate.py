@@ -6,12 +6,14 @@
 
 Law: all of it is asked without credentials, on the connection over which a log-in would follow, and anew on
 each connection: an address cannot change hands without breaking them. A device that lets the box in is
-compared again, with everything it tells then.
+compared again, with everything it tells then and the MAC at its address: one that hides its serial number or
+has another MAC is another one. The password in clear goes only to one that is surely the same.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,8 +29,12 @@ from agent.ports import Register
 
 SILENT_LOOKS = 1
 """One failing climb is no news; after it a device whose discovery was switched off is believed."""
+SILENT_S = 5.0
+"""And not before: ladder and events look within the same second."""
 PROBE_S = 0.3
 """How long an announcement is waited for; on a LAN it comes within 20 ms."""
+DOUBTED_S = 2.0
+"""And how long once more by a device that used to announce itself, before its silence is believed."""
 
 
 def shown_marks(session: Session, *, neighbours: Path = NEIGHBOURS) -> Marks:
@@ -55,21 +61,36 @@ class Doorplate:
         self._tells = True
         self._announces = True
         self._last_shown: Marks | None = None
+        self._sure = False
         self._silent_looks: int | None = None
         """Looks in a row without a reference since there was one; None before there ever was."""
+        self._silent_since_s = 0.0
 
     def look(self, session: Session) -> None:
         """Ask who answers. Raises DeviceError OTHER_DEVICE, or that nobody answers."""
         if not self._register.knows(self._device.id):
+            self._sure = True
             return
-        self._judge(session, self._shown(session))
+        self._sure = False
+        self._sure = self._judge(session, self._shown(session)) is Match.SAME
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether the last look showed the device itself, or nothing is known to compare it with."""
+        return self._sure
 
     def told(self, session: Session, identity: Identity) -> None:
         """Compare what a device tells that let the box in, and learn it. Raises DeviceError OTHER_DEVICE."""
         shown = self._last_shown or self._shown(session)
         met = marks.merged(replace(shown, macs=frozenset()), marks.of_identity(identity))
+        near = replace(shown, references=frozenset())
+        first = not self._register.knows(self._device.id)
         self._judge(session, met)
-        self._register.learn(self._device.id, met, near=replace(shown, references=frozenset()))
+        if near.macs:
+            self._judge(session, replace(met, macs=near.macs), logged_in=True)
+        else:
+            self._judge(session, met, logged_in=True)
+        self._register.learn(self._device.id, marks.merged(met, near) if first else met, near=near)
 
     def doubt(self) -> None:
         """A connection failed: look anew, by every way there is, before the next question."""
@@ -77,10 +98,10 @@ class Doorplate:
             self._tells = self._announces = True
             self._last_shown = None
 
-    def _judge(self, session: Session, met: Marks) -> None:
-        opinion = self._register.judge(self._device.id, met)
+    def _judge(self, session: Session, met: Marks, *, logged_in: bool = False) -> Match:
+        opinion = self._register.judge(self._device.id, met, logged_in=logged_in)
         if opinion.match is not Match.OTHER:
-            return
+            return opinion.match
         self.doubt()
         detail = identity_sentences.other_device(session.where, str(met), opinion.why)
         raise session.error(DeviceTrouble.OTHER_DEVICE, detail)
@@ -92,7 +113,8 @@ class Doorplate:
         macs = list(filter(None, [mac_at(self._device.host, self._neighbours)]))
         shown = marks.made(reference=told, macs=macs)
         if self._announces and (not shown.references or self._is_other(shown)):
-            announced = reference_at(self._device.host, wait_s=PROBE_S)
+            fell_silent = bool(self._silent_looks)
+            announced = reference_at(self._device.host, wait_s=DOUBTED_S if fell_silent else PROBE_S)
             self._announces = bool(announced)
             shown = marks.made(references=[told, announced], macs=macs)
         self._require_shown(session, bool(shown.references))
@@ -109,8 +131,11 @@ class Doorplate:
             if shows:
                 self._silent_looks = 0
             elif self._silent_looks is not None:
+                if self._silent_looks == 0:
+                    self._silent_since_s = time.monotonic()
                 self._silent_looks += 1
             silent = self._silent_looks or 0
-        if 0 < silent <= SILENT_LOOKS:
+            early = time.monotonic() - self._silent_since_s < SILENT_S
+        if silent > 0 and (silent <= SILENT_LOOKS or early):
             self.doubt()
             raise session.error(DeviceTrouble.HUNG, identity_sentences.shows_nothing(session.where))

@@ -438,13 +438,10 @@ class PullPoint:
 
     def _renew(self, point: _PullPoint) -> None:
         """Lengthen the lease. A device that cannot renew keeps it by being pulled, or until its end."""
-        content = element(
-            _NOTIFICATION,
-            "Renew",
-            element(_NOTIFICATION, "TerminationTime", text=self._term()),
-        )
-        action = f"{_NOTIFICATION_ACTIONS}/RenewRequest"
-        opened = self._session.faulty(self._to(point, "Renew", content, action))
+        absolute = self._habits.holds(Habit.ABSOLUTE_TIME)
+        opened = self._renewal(point, self._until() if absolute else self._term())
+        if opened.fault is not None and quirks.wants_absolute_time(opened.fault.codes):
+            opened = self._renewal(point, self._term() if absolute else self._until())
         if opened.fault is not None:
             if opened.fault.not_supported:
                 self._habits.learned(Habit.NO_RENEW)
@@ -455,6 +452,11 @@ class PullPoint:
         self._tally.add("renewed")
         self._habits.contradicted(Habit.NO_RENEW)
         self._lease(point, granted_s(opened.content) or float(self._limits.lease_s))
+
+    def _renewal(self, point: _PullPoint, termination: str) -> Opened:
+        content = element(_NOTIFICATION, "Renew", element(_NOTIFICATION, "TerminationTime", text=termination))
+        action = f"{_NOTIFICATION_ACTIONS}/RenewRequest"
+        return self._session.faulty(self._to(point, "Renew", content, action))
 
     def _note_lease(self, point: _PullPoint, content: etree._Element) -> None:
         """A pull lengthens the lease on most devices; its answer says until when."""

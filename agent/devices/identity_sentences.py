@@ -17,6 +17,16 @@ def other_device(where: str, met: str, why: str) -> str:
     )
 
 
+def not_in_clear(where: str) -> str:
+    """Basic is asked for by one that may be another device."""
+    return both(
+        f"{where} 要求以明文（Basic）发送口令，但无法确认它就是登记的设备，未发送："
+        "请核对设备，或启用摘要认证 Digest",
+        f"{where} asks for the password in clear (Basic) and cannot be told for sure to be the enrolled "
+        "device, it is not sent: check the device, or turn on digest authentication",
+    )
+
+
 def shows_nothing(where: str) -> str:
     """A device that showed who it is before does not: no password goes there for now."""
     return both(

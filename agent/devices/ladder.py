@@ -95,7 +95,7 @@ class Ladder:
                 return self._stopped(error, onvif=True)
             if error.kind not in _PASSING:
                 self.known = Known(basics, whereabouts)
-            return self._arrived(basics, error.detail)
+            return self._arrived(basics, with_way_out(session, error).detail)
         self.known = Known(identity, whereabouts)
         return self._arrived(identity, "")
 
@@ -151,3 +151,11 @@ def _same(known: Identity, basics: Identity) -> bool:
         basics.firmware,
         basics.serial,
     )
+
+
+def with_way_out(session: Session, error: DeviceError) -> DeviceError:
+    """The error; where a returned port is dead while the enrolled one has just answered, with what to set."""
+    is_elsewhere = error.kind is DeviceTrouble.UNREACHABLE and f"{session.where} " not in error.detail
+    if not is_elsewhere or session.device.port_forwarded:
+        return error
+    return session.error(error.kind, sentences.port_dead(error.detail, session.device.port))

@@ -59,7 +59,7 @@ class Limits:
     """A channel that turns on and off every four minutes for a month has as many."""
     channels: int = 64
     probed_addresses: int = 1024
-    """At most so many addresses are probed one by one in a discovery."""
+    """At most so many addresses of each subnet are probed one by one in a discovery."""
 
 
 class Deadline:

@@ -1,16 +1,20 @@
 """What must not be read by others: credentials are cut out of any URI or text before it is shown.
 
-Law: text of a device or about a device passes here before it enters a message, a log or an error.
+Law: text of a device or about a device passes here before it enters a message, a log or an error. A device
+writes the text: each rule takes time by its length alone, so none may look at the rest again from each place.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 _CUT = "***"
+_TELLING = 3
+"""So many characters of a secret are some of it; fewer are in every text."""
 _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     # scheme://name:password@host
-    (re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)[^/\s?#@]*@"), r"\1"),
+    (re.compile(r"(?i)(?<![a-z0-9+.-])([a-z0-9+.-]*+://)[^/\s?#@]*+@"), r"\1"),
     # ?user=admin&password=x, and XiongMai's path /user=admin_password=x_channel=1_stream=0
     (
         re.compile(
@@ -19,7 +23,7 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
         ),
         rf"\1={_CUT}",
     ),
-    (re.compile(r"(?is)(<(?:\w+:)?(?:Password|Nonce)\b[^>]*>).*?(</)"), rf"\1{_CUT}\2"),
+    (re.compile(r"(?is)(<(?:\w+:)?(?:Password|Nonce)\b[^<>]*+>)(?:(?!</).)*+"), rf"\1{_CUT}"),
     (re.compile(r"(?i)(authorization:\s*\w+\s+)[^\r\n]*"), rf"\1{_CUT}"),
     (re.compile(r"(?i)\b(response|cnonce)=\"[^\"]*\""), rf'\1="{_CUT}"'),
 )
@@ -30,6 +34,15 @@ def redact(text: str) -> str:
     """``text`` without passwords, user names in addresses, tokens and digest answers."""
     for pattern, instead in _RULES:
         text = pattern.sub(instead, text)
+    return text
+
+
+def masked(text: str, secrets: Iterable[str]) -> str:
+    """``text`` without these, in whatever case, also where it was cut in the middle of one."""
+    for secret in sorted(secrets, key=len, reverse=True) if text else ():
+        text = re.sub(re.escape(secret), _CUT, text, flags=re.IGNORECASE)
+        for known in range(len(secret) - 1, _TELLING - 1, -1):
+            text = re.sub(re.escape(secret[:known]) + "…", f"{_CUT}…", text, flags=re.IGNORECASE)
     return text
 
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 from agent.devices import discovery, sentences
 from agent.devices.account import Account
 from agent.devices.adapter import OnvifAdapter
+from agent.devices.address import place_of
 from agent.devices.conference import ConferenceAdapter
 from agent.devices.device_state import StateBook
 from agent.devices.doorplate import Doorplate, shown_marks
@@ -21,7 +22,7 @@ from agent.devices.habits import HabitBook
 from agent.devices.head_watch import OnvifHeadWatch
 from agent.devices.identity import read_device_information
 from agent.devices.limits import Limits
-from agent.devices.login_memory import LoginMemory
+from agent.devices.login_memory import STREAM_REST_TOPIC, LoginMemory
 from agent.devices.notifications import Tally
 from agent.devices.pins import Pins
 from agent.devices.recordings import RecordingReader
@@ -33,7 +34,7 @@ from agent.devices.session import Session
 from agent.devices.settings import DeviceSettings
 from agent.devices.storage import StorageWatch
 from agent.devices.strange_topics import StrangeBook, Strangers
-from agent.devices.survey import Kind, Ports, Surveyed, survey
+from agent.devices.survey import UNUSABLE, Kind, Ports, Surveyed, asked, survey
 from agent.devices.trust import Trust
 from agent.devices.upkeep import Upkeep
 from agent.devices.upkeep.password import PasswordChange
@@ -48,6 +49,7 @@ from agent.ports import (
     HeadWatch,
     Notebook,
     Register,
+    Unusable,
     Vault,
 )
 from protocol.words import DeviceClass
@@ -87,9 +89,10 @@ class OnvifRoom:
         account = self._account(device)
         if device.is_conference:
             return ConferenceAdapter(device, account, limits=self._limits)
+        stream = self._stream_account(device)
         if device.stream_path is not None:
-            return RtspAdapter(device, account, limits=self._limits)
-        return OnvifAdapter(device, account, self._services, limits=self._limits)
+            return RtspAdapter(device, account, limits=self._limits, stream=stream, register=self._register)
+        return OnvifAdapter(device, account, self._services, limits=self._limits, stream=stream)
 
     def subscribe(self, device: Device) -> EventSubscription:
         """The pull point of one device; nothing is sent before the first ``pull``."""
@@ -147,8 +150,8 @@ class OnvifRoom:
         and what keeps the device from being asked at all.
         """
         self._require_onvif(device)
-        if write and not device.device_class.writable:
-            detail = sentences.read_only(device.host, "scorecard --write")
+        if write and not device.writable:
+            detail = sentences.read_only(place_of(device), "scorecard --write")
             raise DeviceError(DeviceTrouble.READ_ONLY, device.id, detail)
         account = self._account(device)
         examiner = Examiner(device, account, self._services, limits=self._limits, pace=pace)
@@ -200,6 +203,7 @@ class OnvifRoom:
                 held[1].retire()
         if self._notebook is not None:
             LoginMemory(self._notebook, device.id).lifted()
+            LoginMemory(self._notebook, device.id, rest_topic=STREAM_REST_TOPIC).lifted()
 
     def look_at(self, host: str, port: int) -> Marks | None:
         """The marks of whoever answers at an address, without a log-in; None when nobody does.
@@ -230,9 +234,26 @@ class OnvifRoom:
         """Who answers at the addresses of the subnets, and as what. Raises ValueError for no IPv4 subnet."""
         return survey(subnets, self._services, limits=self._limits, gentle=gentle, ports=ports)
 
-    def knock(self, subnets: Iterable[str], *, leave: Collection[str]) -> Sequence[Found]:
-        """ONVIF devices that do not announce themselves, one address after the other; ``leave`` are known."""
-        surveyed = survey(subnets, self._services, limits=self._limits, gentle=True, leave=leave)
+    def asked(self, announced: Iterable[Found]) -> Sequence[Surveyed]:
+        """What those who announce themselves are, asked without a password."""
+        return asked(announced, self._services, limits=self._limits)
+
+    def knock(
+        self,
+        subnets: Iterable[str],
+        *,
+        leave: Collection[str],
+        unusable: Callable[[Unusable], None] = lambda _one: None,
+        ports: Ports | None = None,
+    ) -> Sequence[Found]:
+        """ONVIF devices that do not announce themselves, one address after the other; ``leave`` are known.
+
+        Devices that cannot be taken in as they are go to ``unusable``.
+        """
+        surveyed = survey(subnets, self._services, limits=self._limits, gentle=True, leave=leave, ports=ports)
+        for one in surveyed:
+            if one.kind in UNUSABLE:
+                unusable(Unusable(one.host, one.kind, one.make_hint, one.detail))
         onvif = [one for one in surveyed if one.kind is Kind.ONVIF]
         looked = [(one, self.look_at(one.host, one.port)) for one in onvif]
         return [
@@ -263,7 +284,7 @@ class OnvifRoom:
     @staticmethod
     def _require_onvif(device: Device) -> None:
         if device.is_conference or device.stream_path is not None:
-            detail = sentences.not_supported(device.host, "ONVIF")
+            detail = sentences.not_supported(place_of(device), "ONVIF")
             raise DeviceError(DeviceTrouble.NOT_SUPPORTED, device.id, detail)
 
     def _account(self, device: Device) -> Account:
@@ -284,8 +305,23 @@ class OnvifRoom:
                 habits=self._habits.of(device.id),
             )
             account.doorplate = self._doorplate(device)
+            account.neighbour_ports = lambda: self._ports_of_others(device)
             self._accounts[device.id] = (device, account)
             return account
+
+    def _stream_account(self, device: Device) -> Account:
+        """The same log-in at the video service, with a rest of its own."""
+        memory = None
+        if self._notebook is not None:
+            memory = LoginMemory(self._notebook, device.id, rest_topic=STREAM_REST_TOPIC)
+        rest_s = self._limits.refused_pause_s
+        return Account(device.username, device.password, rest_s=rest_s, memory=memory)
+
+    def _ports_of_others(self, device: Device) -> frozenset[int]:
+        with self._lock:
+            rows = [row for row, _ in self._accounts.values() if row.host == device.host]
+        others = [row for row in rows if row.id != device.id]
+        return frozenset(port for row in others for port in (row.port, row.rtsp_port))
 
     def _doorplate(self, device: Device) -> Doorplate | None:
         return None if self._register is None else Doorplate(device, self._register)

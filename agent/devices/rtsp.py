@@ -2,25 +2,29 @@
 
     TCP connect ──> OPTIONS ──> DESCRIBE, logged in ──> authenticated
 
-Law: as for ONVIF devices: one deadline, bounded answers, a password tried once. Source: RFC 2326.
+Law: as for ONVIF devices: one deadline, bounded answers, a password tried once, and none to another device.
+The stream's address is given to the video room only after this log-in. Source: RFC 2326.
 """
 
 from __future__ import annotations
 
 import re
+import threading
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from agent.devices import sentences
+from agent.devices import rtsp_sentences, sentences
 from agent.devices.account import Account
 from agent.devices.address import bracketed
 from agent.devices.digest import digest_challenge, offers_basic
 from agent.devices.limits import Deadline, Limits
 from agent.devices.redact import quoted
+from agent.devices.rtsp_plate import StreamPlate
 from agent.devices.transport import DeadlineSocket, connect
 from agent.devices.witness import telling_of
 from agent.errors import DeviceError, DeviceTrouble
 from agent.model import Device, Evidence, Identity
+from agent.ports import Register
 from protocol.words import Reason, Rung
 
 _STATUS = re.compile(rb"^RTSP/1\.\d (\d{3}) ?([^\r\n]{0,200})")
@@ -36,16 +40,29 @@ class _RtspAnswer:
 
 
 class RtspAdapter:
-    """Implements DeviceAdapter for a device with ``stream_path``."""
+    """Implements DeviceAdapter for a device with ``stream_path``. Thread-safe."""
 
-    def __init__(self, device: Device, account: Account, *, limits: Limits) -> None:
+    def __init__(
+        self,
+        device: Device,
+        account: Account,
+        *,
+        limits: Limits,
+        stream: Account,
+        register: Register | None = None,
+    ) -> None:
+        """``stream`` is the log-in as the video room uses it, with a rest of its own. ``register`` tells
+        who may be shown the password; without it nobody is doubted."""
         self.device = device
         self._account = account
         self._limits = limits
+        self._stream = stream
         self._said = ""
+        self._plate = StreamPlate(device, register)
+        self._lock = threading.Lock()
 
     def climb(self) -> Evidence:
-        """Two or three questions over one connection; ends within ``Limits.total_s``."""
+        """Two or three questions over one connection; ends within twice ``Limits.total_s``."""
         try:
             server = self._described()
         except DeviceError as error:
@@ -63,7 +80,18 @@ class RtspAdapter:
         return Identity(model=self._described())
 
     def stream_uri(self) -> str:
-        """The configured stream, without credentials."""
+        """The configured stream, without credentials, once the box is let in there. Raises DeviceError."""
+        self._require_rested(self._account)
+        self._require_rested(self._stream)
+        self._described()
+        return self._uri
+
+    def stream_refused(self) -> None:
+        """The video room was refused with a log-in that was accepted here: it rests there."""
+        self._stream.refused()
+
+    @property
+    def _uri(self) -> str:
         path = quote(self.device.stream_path or "/", safe="/:@!$&'()*+,;=%-._~?[]")
         return f"rtsp://{self._where}{path if path.startswith('/') else '/' + path}"
 
@@ -75,6 +103,7 @@ class RtspAdapter:
     def forget_failures(self) -> None:
         """Lift the rest of a refused password."""
         self._account.forgiven()
+        self._stream.forgiven()
 
     def close(self) -> None:
         """Nothing is kept open."""
@@ -85,7 +114,10 @@ class RtspAdapter:
 
     def _described(self) -> str:
         """Log in as far as DESCRIBE; returns the server's name. Raises DeviceError."""
-        deadline = Deadline(self._limits.total_s)
+        with self._lock:
+            return self._described_within(Deadline(self._limits.total_s))
+
+    def _described_within(self, deadline: Deadline) -> str:
         try:
             sock = connect(
                 self.device.host, self.device.rtsp_port, deadline, connect_s=self._limits.connect_s
@@ -106,14 +138,13 @@ class RtspAdapter:
                 raise self._error(DeviceTrouble.BAD_ANSWER, sentences.hung_up(self._where)) from error
 
     def _talk(self, sock: DeadlineSocket) -> str:
-        uri = self.stream_uri()
+        uri = self._uri
         server = self._ask(sock, "OPTIONS", uri, 1, None)
-        left_s = self._account.rest_left_s()
-        if left_s > 0:
-            raise self._error(DeviceTrouble.AUTH_BACKOFF, sentences.account_rests(self._where, left_s))
+        self._require_rested(self._account)
+        recognised = self._plate.look(self._where)
         answer = self._ask(sock, "DESCRIBE", uri, 2, None)
         if answer.status == 401:
-            answer = self._ask(sock, "DESCRIBE", uri, 3, self._authorization(answer, uri))
+            answer = self._ask(sock, "DESCRIBE", uri, 3, self._authorization(answer, uri, recognised))
         if answer.status in (401, 403):
             self._account.refused()
             detail = sentences.password_refused(self._where, self._account.username, self._account.rest_s)
@@ -122,9 +153,10 @@ class RtspAdapter:
             detail = sentences.rtsp_answer(self._where, answer.status, answer.reason)
             raise self._error(DeviceTrouble.NO_STREAM, detail)
         self._account.accepted()
+        self._plate.learn()
         return quoted(next(iter(answer.headers.get("server", server.headers.get("server", []))), ""))
 
-    def _authorization(self, answer: _RtspAnswer, uri: str) -> str:
+    def _authorization(self, answer: _RtspAnswer, uri: str, recognised: bool) -> str:
         if not self._account.username:
             raise self._error(DeviceTrouble.AUTH_FAILED, sentences.no_password(self._where))
         challenges = answer.headers.get("www-authenticate", [])
@@ -132,9 +164,28 @@ class RtspAdapter:
         if challenge is not None:
             return self._account.authorization(challenge, "DESCRIBE", uri)
         if offers_basic(challenges):
+            self._require_basic_allowed(recognised)
             return self._account.basic()
         detail = sentences.broken(self._where, "401 without a challenge")
         raise self._error(DeviceTrouble.BAD_ANSWER, detail)
+
+    def _require_rested(self, account: Account) -> None:
+        left_s = account.rest_left_s()
+        if left_s <= 0:
+            return
+        says = sentences.account_rests if account is self._account else rtsp_sentences.stream_rests
+        raise self._error(DeviceTrouble.AUTH_BACKOFF, says(self._where, left_s))
+
+    def _require_basic_allowed(self, recognised: bool) -> None:
+        """Basic is the password in clear. Raises DeviceError."""
+        chosen = self.device.rtsp_basic
+        if self.device.tls or chosen is False:
+            detail = rtsp_sentences.basic_forbidden(self._where)
+        elif chosen is None and not recognised:
+            detail = rtsp_sentences.basic_in_doubt(self._where)
+        else:
+            return
+        raise self._error(DeviceTrouble.AUTH_FAILED, detail)
 
     def _ask(
         self, sock: DeadlineSocket, method: str, uri: str, number: int, authorization: str | None
@@ -185,4 +236,4 @@ class RtspAdapter:
         return bytes(buffer[:count])
 
     def _error(self, kind: DeviceTrouble, detail: str) -> DeviceError:
-        return DeviceError(kind, self.device.id, detail)
+        return DeviceError(kind, self.device.id, self._account.masked(detail))

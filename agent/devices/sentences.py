@@ -118,7 +118,28 @@ def fault(where: str, operation: str, said: str) -> str:
 
 
 def not_supported(where: str, operation: str) -> str:
-    return both(f"{where} 不支持 {operation}", f"{where} does not support {operation}")
+    return both(
+        f"{where} 不支持 {operation}：请在设备网页上操作，或升级固件后再试",
+        f"{where} does not support {operation}: use its own page, or update its firmware and try again",
+    )
+
+
+def port_dead(detail: str, port: int) -> str:
+    """``detail`` of a connection to a returned port, with the way out: the enrolled port answers."""
+    chinese, slash, english = detail.partition(" / ")
+    return both(
+        f"{chinese}。录入的端口 {port} 有应答：若设备在端口映射之后，请设 port_forwarded = true",
+        f"{english if slash else detail}. The enrolled port {port} answers: "
+        "where the device is behind port forwarding, set port_forwarded = true",
+    )
+
+
+def no_video(seconds: float) -> str:
+    return both(
+        f"{seconds:g} 秒内没有视频：请检查设备的码流设置和 RTSP 端口，或用 --video-s 多等一会",
+        f"no video within {seconds:g} s: check the device's stream settings and its RTSP port, "
+        "or wait longer with --video-s",
+    )
 
 
 def password_refused(where: str, username: str, pause_s: float) -> str:
@@ -146,6 +167,33 @@ def account_rests(where: str, left_s: float) -> str:
         f"{where}：密码曾被拒绝，为避免锁定，{minutes} 分钟后再试。请改正口令文件，然后重启边缘盒服务",
         f"{where}: the password was refused before; the next try is in {minutes} min so that the account "
         "is not locked. Correct the password file, then restart the box service",
+    )
+
+
+def no_challenge(where: str, offered: str) -> str:
+    return both(
+        f"{where} 拒绝请求，却未给出可用的登录方式（{offered or '-'}），未发送口令："
+        "请在设备网页启用摘要认证 Digest",
+        f"{where} refuses the request and asks for no way to log in that is used with it ({offered or '-'}), "
+        "the password is not sent: turn on digest authentication on the device's page",
+    )
+
+
+def foreign_port(where: str, port: int) -> str:
+    return both(
+        f"{where} 返回的地址指向端口 {port}，该端口不是它自己声明的，可能属于同一地址后的其他设备，未访问："
+        "若经端口映射接入请设置 port_forwarded = true，否则在设备网页核对端口",
+        f"{where} returned an address with port {port}, which it does not list as its own and which may be "
+        "another device's behind the same address, nothing is asked there: set port_forwarded = true if it "
+        "is behind port forwarding, else check the ports on the device's page",
+    )
+
+
+def login_under_way(where: str) -> str:
+    return both(
+        f"{where}：另一处正在尝试登录，为避免锁定不同时再试，稍后自动重试",
+        f"{where}: a log-in is being tried already and no second one beside it, so that the account is not "
+        "locked; it is asked again shortly",
     )
 
 
@@ -199,14 +247,18 @@ def bad_address(where: str, why: str) -> str:
 
 def not_jpeg(where: str, size: int) -> str:
     return both(
-        f"{where} 的抓图不是 JPEG（{size} 字节）", f"{where} sent a snapshot that is no JPEG ({size} bytes)"
+        f"{where} 的抓图不是 JPEG（{size} 字节）：请在设备网页上启用 JPEG 抓图，或升级固件",
+        f"{where} sent a snapshot that is no JPEG ({size} bytes): "
+        "enable JPEG snapshots on its own page, or update its firmware",
     )
 
 
 def read_only(where: str, operation: str) -> str:
     return both(
-        f"{where} 是整合类设备，只读：不执行 {operation}",
-        f"{where} belongs to the police and is read only: {operation} is not done",
+        f"{where} 只读，不执行 {operation}：整合类（归公安）不可写；"
+        "自动发现的请先在配置中以同一编号写 [[device]]",
+        f"{where} is read only, {operation} is not done: an integrated device belongs to the police, and one "
+        "that discovery found needs a [[device]] row with its id and class first",
     )
 
 
@@ -218,7 +270,11 @@ def rtsp_answer(where: str, status: int, said: str) -> str:
 
 
 def rtsp_only(where: str) -> str:
-    return both(f"{where} 只有视频流，不问 ONVIF", f"{where} has a stream only, ONVIF is not asked")
+    return both(
+        f"{where} 只有视频流，不问 ONVIF：画面用 stream_path 接入；要管理它，请在设备网页上启用 ONVIF",
+        f"{where} has a stream only, ONVIF is not asked: its picture comes by stream_path; "
+        "to manage it, enable ONVIF on its own page",
+    )
 
 
 def _duration(seconds: float) -> tuple[str, str]:

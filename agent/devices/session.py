@@ -16,8 +16,8 @@ from typing import BinaryIO
 
 from lxml import etree
 
-from agent.devices import attachments, quirks, sentences, soap, tls
-from agent.devices.account import Account, Mode
+from agent.devices import attachments, identity_sentences, quirks, reading, sentences, soap, tls
+from agent.devices.account import Account, Mode, Turn
 from agent.devices.address import Endpoint, device_service
 from agent.devices.digest import Challenge, digest_challenge, offers_basic
 from agent.devices.limits import Limits
@@ -32,6 +32,10 @@ from agent.model import Device
 _CLOCK_MOVED_S = 2.0
 """A token refused after the clock moved by more is sent again with the new time: devices forgive 5 s."""
 _NONCE_TRUSTED_S = 10.0
+_WELL_KNOWN = frozenset({80, 443})
+_MOST_PORTS = 8
+_WAITS_FOR_OTHERS = 0.75
+"""Of the time there is: a pull of 5 s that settles a log-in is waited for by a climb of 8 s."""
 _WRITES_NOTHING = frozenset(
     {
         "CreatePullPointSubscription",
@@ -114,6 +118,7 @@ class Session:
         self.device_service = device_service(device)
         self._challenge: Challenge | None = None
         self._challenged_at = 0.0
+        self.transport.mask = account.masked
         self.transport.introduce = None if account.doorplate is None else self._look
 
     @property
@@ -222,22 +227,39 @@ class Session:
         Raises DeviceError; the account rests after a refusal as after any other.
         """
         self._require_rested()
+        self._require_own_port(endpoint)
         answer = self._got(endpoint, None, cap_bytes)
         if answer.status != 401:
             return answer
+        with self._trying():
+            authorization = self._answer_to(answer, "GET", endpoint.target)
+            answer = self._got(endpoint, authorization, cap_bytes)
+            self._settle(answer, "GET", authorization)
+        return answer
+
+    def _answer_to(self, refused: Answer, method: str, target: str) -> str:
+        """The Authorization header a 401 asks for, Digest before Basic. Raises DeviceError."""
         self._require_credentials()
-        challenges = answer.headers.get("www-authenticate", ())
+        challenges = refused.headers.get("www-authenticate", ())
         challenge = digest_challenge(challenges)
-        authorization: str | None = None
         if challenge is not None:
-            authorization = self.account.authorization(challenge, "GET", endpoint.target)
-        elif offers_basic(challenges):
-            authorization = self.account.basic()
-        answer = self._got(endpoint, authorization, cap_bytes)
+            return self.account.authorization(challenge, method, target)
+        if not offers_basic(challenges) or self.account.knows_digest(method):
+            detail = sentences.no_challenge(self.where, quoted(", ".join(challenges), longest=60))
+            raise self.error(DeviceTrouble.BAD_ANSWER, detail)
+        if not self._may_send_in_clear():
+            raise self.error(DeviceTrouble.BAD_ANSWER, identity_sentences.not_in_clear(self.where))
+        return self.account.basic()
+
+    def _may_send_in_clear(self) -> bool:
+        """Over TLS the pin says who is there; else the look at it must."""
+        return self.device.tls or self.account.doorplate is None or self.account.doorplate.is_sure
+
+    def _settle(self, answer: Answer, method: str, authorization: str) -> None:
+        """Say what came of the credentials that were sent. Raises DeviceError when they were refused."""
         if answer.status == 401:
             raise self._refused("")
-        self.account.accepted()
-        return answer
+        self.account.accepted(digest_for=method if authorization.startswith("Digest ") else "")
 
     def upload(self, operation: str, endpoint: Endpoint, file: BinaryIO, *, size_bytes: int) -> Answer:
         """POST a file to an address the device gave for ``operation``; repeated once with the log-in it asks.
@@ -246,24 +268,17 @@ class Session:
         """
         self._require_allowed(operation)
         self._require_rested()
-        self.recognise()
-        answer = self._uploaded(
-            operation, endpoint, file, size_bytes, authorization=self._known_way(endpoint)
-        )
-        if answer.status != 401:
-            return answer
-        self._require_credentials()
-        challenge = digest_challenge(answer.headers.get("www-authenticate", ()))
-        authorization = (
-            self.account.basic()
-            if challenge is None
-            else self.account.authorization(challenge, "POST", endpoint.target)
-        )
-        file.seek(0)
-        answer = self._uploaded(operation, endpoint, file, size_bytes, authorization=authorization)
-        if answer.status == 401:
-            raise self._refused("")
-        self.account.accepted()
+        self._require_own_port(endpoint)
+        with self._trying():
+            known_way = self._known_way(endpoint)
+            answer = self._uploaded(operation, endpoint, file, size_bytes, authorization=known_way)
+            if answer.status != 401:
+                return answer
+            authorization = self._answer_to(answer, "POST", endpoint.target)
+            self._require_rested()
+            file.seek(0)
+            answer = self._uploaded(operation, endpoint, file, size_bytes, authorization=authorization)
+            self._settle(answer, "POST", authorization)
         return answer
 
     def ask_with_file(self, question: Question, file: BinaryIO, *, size_bytes: int) -> Opened:
@@ -274,8 +289,12 @@ class Session:
         """
         self._require_allowed(question.operation)
         self._require_rested()
+        self._require_no_others_port(question.endpoint)
         mode = self._settled_mode(question.endpoint)
-        self.recognise()
+        with contextlib.nullcontext() if mode is None else self._trying():
+            return self._with_file(question, file, mode, size_bytes=size_bytes)
+
+    def _with_file(self, question: Question, file: BinaryIO, mode: Mode | None, *, size_bytes: int) -> Opened:
         soap_headers, http_headers = self._credentials(question, mode)
         envelope = soap.with_headers(question.envelope, soap_headers)
         wrapping = attachments.wrapped(envelope, action=question.action)
@@ -292,10 +311,11 @@ class Session:
                 after=wrapping.after,
             )
             reply = self._opened(answer)
-            told.answered(answer.status, len(answer.body), reply.said)
+            told.answered(answer.status, len(answer.body), self._words(reply))
         if reply.refuses_login:
-            raise self._refused(reply.said)
+            raise self._refused(self._words(reply))
         if mode is not None:
+            self.account.mode = mode
             self.account.accepted()
         if reply.opened is not None and reply.fault is not None:
             return reply.opened
@@ -306,15 +326,16 @@ class Session:
         known = self.services.operation("devicemgmt", "GetDeviceInformation")
         question = Question("GetDeviceInformation", endpoint, known.request(), known.action)
         reply = self._sent(question, None)
+        mode = self.account.mode
         if not reply.refuses_login:
-            return self.account.mode
+            return mode
         self._require_credentials()
         challenge = digest_challenge(reply.challenges)
         if challenge is not None:
             self._take(challenge)
-        if self.account.mode is None or self._challenge is None:
-            self.account.mode = Mode.TOKEN if challenge is None else Mode.DIGEST
-        return self.account.mode
+        if mode is None or self._challenge is None:
+            return Mode.TOKEN if challenge is None else Mode.DIGEST
+        return mode
 
     def _known_way(self, endpoint: Endpoint) -> str | None:
         if self._challenge is None:
@@ -350,8 +371,12 @@ class Session:
         self.transport.close()
 
     def error(self, kind: DeviceTrouble, detail: str) -> DeviceError:
-        """A DeviceError of this device."""
-        return DeviceError(kind, self.device.id, detail)
+        """A DeviceError of this device; what it says of the account's secret is cut out of ``detail``."""
+        return DeviceError(kind, self.device.id, self.account.masked(detail))
+
+    def _words(self, reply: _Reply) -> str:
+        """What a fault says, masked before it is cut to a length."""
+        return self.account.masked(reply.said)
 
     def _got(self, endpoint: Endpoint, authorization: str | None, cap_bytes: int) -> Answer:
         headers = {} if authorization is None else {"Authorization": authorization}
@@ -368,6 +393,7 @@ class Session:
         if question.anonymous:
             return self._sent(question, None)
         self._require_rested()
+        self._require_no_others_port(question.endpoint)
         mode = self.account.mode
         if mode is None or (mode.has_digest and self._challenge is None):
             reply = self._sent(question, None)
@@ -378,29 +404,59 @@ class Session:
             self._require_credentials()
             self._take(digest_challenge(reply.challenges))
             if mode is None or self._challenge is None:
-                self.account.mode = Mode.TOKEN if self._challenge is None else Mode.DIGEST
-        return self._logged_in(question)
+                mode = Mode.TOKEN if self._challenge is None else Mode.DIGEST
+        return self._logged_in(question, mode)
 
-    def _logged_in(self, question: Question) -> _Reply:
-        """Send with credentials; a refusal that need not mean the password is answered once, differently."""
-        mode = self.account.mode
-        assert mode is not None
-        reply = self._sent(question, mode)
-        if reply.refuses_login and not quirks.says_locked(reply.said):
+    def _logged_in(self, question: Question, mode: Mode) -> _Reply:
+        """Send with credentials; a refusal that need not mean the password is answered once, differently.
+
+        What came of it is said before the next one may try.
+        """
+        with contextlib.ExitStack() as turn:
+            alone = turn.enter_context(self._trying())
+            mode = self._learnt_or(mode)
+            reply = self._sent(question, mode)
             other = self._other_way(mode, reply)
             if other is not None:
-                reply = self._sent(question, other)
-                if not reply.refuses_login:
-                    self.account.mode = other
-        if not reply.refuses_login:
-            self.account.accepted()
-            return reply
-        if question.optional:
-            return reply
-        raise self._refused(reply.said)
+                if not alone and not self._is_stale():
+                    self.account.doubted()
+                    turn.enter_context(self._trying())
+                self._require_rested()
+                mode, reply = other, self._sent(question, other)
+            if not reply.refuses_login:
+                self.account.mode = mode
+                self.account.accepted()
+                return reply
+            if question.optional and not self.account.refused_option():
+                return reply
+            raise self._refused(self._words(reply))
+
+    @contextlib.contextmanager
+    def _trying(self) -> Iterator[bool]:
+        """Credentials may be sent inside; True where nobody else may meanwhile. Raises DeviceError
+        AUTH_BACKOFF: they were refused, or others still try them after most of the time there is."""
+        with self.account.trying(wait_s=_WAITS_FOR_OTHERS * self.transport.left_s()) as turn:
+            self._require_rested()
+            if turn is Turn.MISSED:
+                raise self.error(DeviceTrouble.AUTH_BACKOFF, sentences.login_under_way(self.where))
+            yield turn is Turn.MINE
+
+    def _is_stale(self) -> bool:
+        """Whether the device said itself that only the nonce was too old."""
+        return self._challenge is not None and self._challenge.stale
+
+    def _learnt_or(self, mode: Mode) -> Mode:
+        """The way another one found while this one waited, where it can be gone with what is known here."""
+        learnt = self.account.mode
+        if learnt is None or (learnt.has_digest and self._challenge is None):
+            return mode
+        return learnt
 
     def _other_way(self, mode: Mode, reply: _Reply) -> Mode | None:
-        """How to ask again after a refusal that need not mean the password; None when it does."""
+        """How to ask again after a refusal that need not mean the password; None when it does, or when there
+        was none."""
+        if not reply.refuses_login or quirks.says_locked(reply.said):
+            return None
         challenge = digest_challenge(reply.challenges)
         outlived = mode.has_digest and self._challenge_outlived()
         if challenge is not None:
@@ -443,7 +499,7 @@ class Session:
                     private=not question.anonymous,
                 )
             reply = self._opened(answer)
-            told.answered(answer.status, len(answer.body), reply.said)
+            told.answered(answer.status, len(answer.body), self._words(reply))
         return reply
 
     def _request(self, question: Question, mode: Mode | None) -> tuple[bytes, dict[str, str]]:
@@ -502,7 +558,7 @@ class Session:
         if fault.not_supported:
             detail = sentences.not_supported(self.where, question.operation)
             raise self.error(DeviceTrouble.NOT_SUPPORTED, detail)
-        detail = sentences.fault(self.where, question.operation, str(fault))
+        detail = sentences.fault(self.where, question.operation, self._words(reply))
         raise self.error(DeviceTrouble.BAD_ANSWER, detail)
 
     def _take(self, challenge: Challenge | None) -> None:
@@ -522,7 +578,7 @@ class Session:
         raise self.error(DeviceTrouble.BAD_ANSWER, sentences.broken(self.where, why))
 
     def _require_allowed(self, operation: str) -> None:
-        if self.device.device_class.writable:
+        if self.device.writable:
             return
         if operation.startswith("Get") or operation in _WRITES_NOTHING:
             return
@@ -532,6 +588,35 @@ class Session:
         left_s = self.account.rest_left_s()
         if left_s > 0:
             raise self.error(DeviceTrouble.AUTH_BACKOFF, sentences.account_rests(self.where, left_s))
+
+    def _require_own_port(self, endpoint: Endpoint) -> None:
+        """Raises DeviceError for a port that may be another device's behind the same address: what a device
+        calls its snapshot is an order to whoever gets it."""
+        self._require_no_others_port(endpoint)
+        if endpoint.port == self.device.port or endpoint.port in _WELL_KNOWN:
+            return
+        if endpoint.port not in self._listed_ports():
+            raise self._foreign(endpoint)
+
+    def _require_no_others_port(self, endpoint: Endpoint) -> None:
+        """Raises DeviceError for a port at which another device of the ledger is."""
+        if endpoint.port != self.device.port and endpoint.port in self.account.neighbour_ports():
+            raise self._foreign(endpoint)
+
+    def _foreign(self, endpoint: Endpoint) -> DeviceError:
+        return self.error(DeviceTrouble.BAD_ANSWER, sentences.foreign_port(self.where, endpoint.port))
+
+    def _listed_ports(self) -> frozenset[int]:
+        """What the device lists as its own in GetNetworkProtocols; asked once an account."""
+        if self.account.listed_ports is None:
+            try:
+                answer = self.call("devicemgmt", "GetNetworkProtocols", self.device_service, optional=True)
+            except DeviceError as error:
+                if error.kind not in (DeviceTrouble.NOT_SUPPORTED, DeviceTrouble.BAD_ANSWER):
+                    raise
+                answer = None
+            self.account.listed_ports = _http_ports(answer)
+        return self.account.listed_ports
 
     @contextlib.contextmanager
     def _doubting(self) -> Iterator[None]:
@@ -561,6 +646,15 @@ def _dial(device: Device, account: Account, limits: Limits) -> Dial | None:
         return None
     assert account.pins is not None, "a device with TLS is not spoken to without its pin"
     return tls.securely(device.id, account.pins, limits=limits)
+
+
+def _http_ports(answer: object) -> frozenset[int]:
+    """The ports of HTTP and HTTPS in an answer of GetNetworkProtocols; bounded."""
+    found = []
+    for protocol in reading.each(answer):
+        if reading.text(protocol, "Name").upper() in ("HTTP", "HTTPS"):
+            found += [port for port in reading.each(reading.child(protocol, "Port")) if isinstance(port, int)]
+    return frozenset(found[:_MOST_PORTS])
 
 
 def plain_question(

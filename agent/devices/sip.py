@@ -6,8 +6,10 @@ as RFC 3261 17.1.2 says (T1 0.5 s), and what is not the answer to it is passed o
 
 from __future__ import annotations
 
+import contextlib
+import selectors
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from agent.devices import sip_message
@@ -21,6 +23,7 @@ _T1_S = 0.5
 _HEAD_BYTES = 16_384
 _STREAM_BYTES = 262_144
 """All a peer may say before it answers."""
+_AT_ONCE, _AGENT_S = 256, 1.0
 _STRANGERS = 64
 """Datagrams passed over within one wait: a flood must not keep the box busy until the deadline."""
 
@@ -32,6 +35,42 @@ def options(host: str, port: int, *, seconds: float, user: str = "") -> SipAnswe
     """Ask OPTIONS over UDP. Raises TimeoutError on silence, OSError when host or port is not there."""
     target = target_of(user, host, port)
     return ask_by_udp(host, port, Dialogue("OPTIONS", target, ""), seconds=seconds)
+
+
+def agents_of(hosts: Sequence[str], *, port: int) -> Mapping[str, str]:
+    """Who of the hosts answers SIP, and what each calls itself ("" when it does not): OPTIONS over UDP, one
+    datagram a host and no repetition. A second for each 256 hosts that are silent."""
+    found: dict[str, str] = {}
+    for number in range(0, len(hosts), _AT_ONCE):
+        found |= _answering(hosts[number : number + _AT_ONCE], port)
+    return found
+
+
+def _answering(hosts: Sequence[str], port: int) -> dict[str, str]:
+    found: dict[str, str] = {}
+    deadline = Deadline(_AGENT_S)
+    with contextlib.ExitStack() as opened, selectors.DefaultSelector() as selector:
+        for host in hosts:
+            with contextlib.suppress(OSError):
+                sock = opened.enter_context(connected(host, port))
+                sock.setblocking(False)
+                asked = Dialogue("OPTIONS", target_of("", host, port), _local(sock), call_id=new_call_id())
+                sock.send(sip_message.request(asked))
+                selector.register(sock, selectors.EVENT_READ, (host, asked))
+        with contextlib.suppress(TimeoutError):
+            while selector.get_map():
+                for key, _events in selector.select(deadline.remaining_s()):
+                    sock = key.fileobj  # type: ignore[assignment]
+                    host, asked = key.data
+                    try:
+                        answer = sip_message.answer(sock.recv(sip_message.MESSAGE_BYTES), asked)
+                    except OSError:
+                        selector.unregister(sock)
+                        continue
+                    if answer is not None:
+                        found[host] = answer.agent
+                        selector.unregister(sock)
+    return found
 
 
 def options_by_tcp(host: str, port: int, *, seconds: float, user: str = "") -> SipAnswer:

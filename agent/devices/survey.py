@@ -1,6 +1,7 @@
 """What is at every address of a subnet, before anybody logs in: ports tried, and whoever answers told apart.
 
     port 80 and 554 of every address ──somebody there──> the other ports ──open──> ONVIF? RTSP? a web page?
+                                                                         └─neither─> SIP? one datagram
 
 Law: nothing outside the given subnets is touched; no credential is sent; few connections at a time, and one
 host after the other is asked where a gentle survey is wanted. The MAC comes from the kernel's neighbour table
@@ -10,55 +11,40 @@ after the fact: nothing is sent for it.
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import selectors
 import socket
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from itertools import islice
 
-from agent.devices import sentences
+from agent.devices import search_sentences, sentences, sip
 from agent.devices.account import Account
 from agent.devices.identity import read_device_information
 from agent.devices.limits import Deadline, Limits
 from agent.devices.neighbours import neighbours
+from agent.devices.oui import make_of
 from agent.devices.pins import Pins
 from agent.devices.session import Session
+from agent.devices.subnets import planned, tell_left
 from agent.devices.transport import connect
 from agent.devices.wsdl import Services
 from agent.errors import DeviceError, DeviceTrouble
 from agent.model import Device, Secret
+from agent.ports import Found
 from protocol.words import DeviceClass
 
 HTTP_PORTS = (80, 8000, 8080, 8899, 2020)
 """ONVIF's usual doors: most makes 80, OEM 8000 and 8080, XiongMai 8899, TP-Link 2020."""
 HTTPS_PORTS = (443,)
 """Asked where no plain door speaks ONVIF: whoever gives HTTPS alone has it here."""
-RTSP_PORT = 554
-_WINDOW, _GENTLE_WINDOW = 256, 16
+RTSP_PORT, SIP_PORT = 554, 5060
+_WINDOW, _GENTLE_WINDOW = 256, 64
+"""Knocks under way, each at another host: old devices are spared being asked, not knocked at."""
 _CONNECT_S = 0.8
 _ASK_S = 3.0
 _ASKERS = 16
-_MOST = 1024
-_MAKES: Mapping[str, str] = {
-    "44-19-B6": "Hikvision",
-    "C0-56-E3": "Hikvision",
-    "28-57-BE": "Hikvision",
-    "3C-EF-8C": "Dahua",
-    "90-02-A9": "Dahua",
-    "E0-50-8B": "Dahua",
-    "00-40-8C": "Axis",
-    "AC-CC-8E": "Axis",
-    "48-EA-63": "Uniview",
-    "EC-71-DB": "Reolink",
-    "00-07-5F": "Bosch",
-    "00-12-16": "ICP Internet Communication Payment (OEM IPC)",
-    "5C-62-8B": "TP-Link",
-}
-"""First three bytes of a MAC: IEEE's public registry, makes met in villages. A hint, never an identity."""
 
 
 class Kind(StrEnum):
@@ -69,7 +55,13 @@ class Kind(StrEnum):
     ONVIF_OFF = "onvif_off"
     """A web page and a video service, and no ONVIF: it is switched off on most makes."""
     RTSP_ONLY = "rtsp_only"
+    CONFERENCE = "conference"
+    """Answers SIP, and neither ONVIF nor RTSP."""
     OTHER = "other"
+
+
+UNUSABLE = (Kind.NOT_ACTIVATED, Kind.ONVIF_OFF, Kind.RTSP_ONLY, Kind.CONFERENCE)
+"""Devices that somebody has to do something about before they are watched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +86,13 @@ class Ports:
     http: tuple[int, ...] = HTTP_PORTS
     rtsp: int = RTSP_PORT
     https: tuple[int, ...] = ()
+    sip: int = 0
+    """0 where nobody is asked for SIP."""
 
     @classmethod
     def usual(cls) -> Ports:
         """Those of the makes met in villages."""
-        return cls(https=HTTPS_PORTS)
+        return cls(https=HTTPS_PORTS, sip=SIP_PORT)
 
 
 def survey(
@@ -112,12 +106,13 @@ def survey(
 ) -> Sequence[Surveyed]:
     """Everybody who answers, by address, but those to ``leave`` alone. Raises ValueError for no IPv4 subnet.
 
-    At most 1,024 addresses; those that are silent cost 0.8 s for each 256 knocks, two knocks an address.
+    Of each subnet at most 1,024 addresses, what is left out is logged; those that are silent cost 0.8 s for
+    each 256 knocks (64 gently), two knocks an address: 7 s a /22, 16 of them two minutes (gently seven).
     """
     tried = ports or Ports.usual()
-    networks = [ipaddress.IPv4Network(subnet, strict=False) for subnet in subnets]
-    all_hosts = islice((str(host) for network in networks for host in network.hosts()), _MOST)
-    hosts = [host for host in all_hosts if host not in leave]
+    plan = planned(subnets)
+    tell_left(plan.left)
+    hosts = [host for host in plan.hosts if host not in leave]
     window = _GENTLE_WINDOW if gentle else _WINDOW
     first = {*tried.http[:1], tried.rtsp}
     states = _knocked([(host, port) for port in first for host in hosts], window)
@@ -131,13 +126,41 @@ def survey(
         open_ports = tuple(port for port in known if states.get((host, port)))
         mac = macs.get(host)
         found = _told_apart(host, open_ports, services, limits=limits, tried=tried)
-        return replace(
-            found, open_ports=open_ports, mac_address=mac, make_hint=_MAKES.get((mac or "")[:8], "")
-        )
+        return replace(found, open_ports=open_ports, mac_address=mac, make_hint=make_of(mac))
 
-    answering = [host for host in alive if any(state for (who, _), state in states.items() if who == host)]
+    opened = {host for (host, _), is_open in states.items() if is_open}
+    answering = [host for host in alive if host in opened]
     with ThreadPoolExecutor(1 if gentle else _ASKERS, thread_name_prefix="survey") as askers:
-        return list(askers.map(told, answering))
+        seen = {one.host: one for one in askers.map(told, answering)}
+    quiet = [host for host in alive if host not in seen or seen[host].kind is Kind.OTHER] if tried.sip else []
+    for host, agent in sip.agents_of(quiet, port=tried.sip).items():
+        one = seen.get(host) or Surveyed(
+            host, Kind.OTHER, mac_address=macs.get(host), make_hint=make_of(macs.get(host))
+        )
+        detail = search_sentences.conference(f"{host}:{tried.sip}", agent)
+        seen[host] = replace(one, kind=Kind.CONFERENCE, port=tried.sip, detail=detail)
+    return [seen[host] for host in alive if host in seen]
+
+
+def asked(announced: Iterable[Found], services: Services, *, limits: Limits) -> Sequence[Surveyed]:
+    """What those who announce themselves are where they say they speak, asked as in a survey.
+
+    OTHER is who announces ONVIF and does not answer.
+    """
+    macs = neighbours()
+
+    def told(one: Found) -> Surveyed:
+        kind = _onvif(one.host, one.port, services, limits=limits, tls=one.tls)
+        where = f"{one.host}:{one.port}"
+        detail = {
+            Kind.NOT_ACTIVATED: sentences.not_activated(where),
+            Kind.OTHER: search_sentences.announces_only(where),
+        }.get(kind, "")
+        mac = macs.get(one.host)
+        return Surveyed(one.host, kind, one.port, (), mac, make_of(mac), detail, one.tls)
+
+    with ThreadPoolExecutor(_ASKERS, thread_name_prefix="announced") as askers:
+        return list(askers.map(told, announced))
 
 
 def _knocked(targets: Sequence[tuple[str, int]], window: int) -> dict[tuple[str, int], bool]:
@@ -207,7 +230,7 @@ def _told_apart(
         detail = sentences.onvif_closed(f"{host}:{web[0]}", rtsp_port)
         return Surveyed(host, Kind.ONVIF_OFF, web[0], detail=detail)
     if speaks_rtsp:
-        return Surveyed(host, Kind.RTSP_ONLY, detail=sentences.rtsp_only(f"{host}:{rtsp_port}"))
+        return Surveyed(host, Kind.RTSP_ONLY, detail=search_sentences.list_by_hand(f"{host}:{rtsp_port}"))
     return Surveyed(host, Kind.OTHER, web[0] if web else 0)
 
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _STALE_WITHIN_S = 1.0
 """A kept connection that the device had closed fails at once; later, the question was taken."""
+_CLOSES_WITHIN_S = 0.02
+"""A round trip of a slow LAN: waited before a write alone."""
 _REUSED_WITHIN_S = 3.0
 """An idle connection older than this is not trusted: cheap servers close after 5 s without a word."""
 _READ_BYTES = 65536
@@ -68,6 +70,8 @@ class Transport:
         self._kept: _Kept | None = None
         self._budget: Deadline | None = None
         self._closed = False
+        self.mask: Callable[[str], str] = str
+        """Cuts what must not be read out of what a device says."""
         self.introduce: Callable[[], None] | None = None
         """Asks, without credentials, who is there; raises DeviceError when it is not the device meant."""
 
@@ -80,6 +84,15 @@ class Transport:
             yield
         finally:
             self._budget = outer
+
+    def left_s(self) -> float:
+        """Seconds the next exchange may take; 0 when the budget is used up."""
+        if self._budget is None:
+            return self._limits.total_s
+        try:
+            return min(self._limits.total_s, self._budget.remaining_s())
+        except TimeoutError:
+            return 0.0
 
     def exchange(
         self,
@@ -100,7 +113,8 @@ class Transport:
 
         ``repeatable`` allows a kept connection, and one repetition when the device had silently
         dropped it; ``again`` makes that request anew, for a token or proof sent twice is refused as a
-        replay. Without it a new connection is made, so that the request is sent at most once.
+        replay. Without it the request is sent at most once: over the connection on which ``introduce`` was
+        content just now, else over a new one, never over one that may be dead.
         """
         limit = self._limits.total_s
         deadline = (
@@ -111,16 +125,17 @@ class Transport:
         request = _request(method, endpoint, body, headers or {})
         cap = self._limits.answer_bytes if cap_bytes is None else cap_bytes
         for fresh_look in (False, True):
+            looked = False
             if private and (fresh_look or not repeatable or not self._is_introduced(endpoint)):
-                self.introduced(self.introduce)
-            kept = self._take_kept(endpoint) if repeatable else None
+                looked = self.introduced(self.introduce)
+            kept = self._take_kept(endpoint) if repeatable else self._take_looked(endpoint, looked)
             if kept is None:
                 break
             began = self._monotonic()
             try:
                 return self._talk(kept, endpoint, request, method=method, cap=cap, deadline=deadline)
             except _Dropped as error:
-                if self._monotonic() - began > _STALE_WITHIN_S:
+                if not repeatable or self._monotonic() - began > _STALE_WITHIN_S:
                     # The device took the question and cut the line over it.
                     detail = sentences.hung_up(endpoint.netloc)
                     raise self._error(DeviceTrouble.BAD_ANSWER, detail) from error
@@ -144,13 +159,15 @@ class Transport:
         before: bytes = b"",
         after: bytes = b"",
     ) -> Answer:
-        """POST a file, piece by piece, over a connection of its own; its answer. Raises DeviceError.
+        """POST a file, piece by piece, once, over the connection on which ``introduce`` was content just now,
+        else over a new one; its answer. Raises DeviceError.
 
         ``before`` and ``after`` are what of the body stands round the file (an envelope, a boundary). A
         device that answers before it has read everything (it refuses the image) is heard all the same.
         """
+        looked = self.introduced(self.introduce)
         deadline = Deadline(seconds, monotonic=self._monotonic)
-        sock = self._connect(endpoint, deadline)
+        sock = self._take_looked(endpoint, looked) or self._connect(endpoint, deadline)
         sock.begin(deadline, most_bytes=_HEAD_BYTES)
         try:
             with contextlib.suppress(ConnectionError):
@@ -169,12 +186,15 @@ class Transport:
         except _Dropped as error:
             raise self._error(DeviceTrouble.BAD_ANSWER, sentences.hung_up(endpoint.netloc)) from error
 
-    def introduced(self, introduce: Callable[[], None] | None) -> None:
-        """Find out who is there; what is private may go over the connection that this leaves."""
+    def introduced(self, introduce: Callable[[], None] | None) -> bool:
+        """Find out who is there; what is private may go over the connection that this leaves. Whether it
+        leaves one that was spoken over just now."""
+        before = self._kept
         if introduce is not None:
             introduce()
         if self._kept is not None:
             self._kept.sock.introduced = True
+        return self._kept is not None and self._kept is not before
 
     def _is_introduced(self, endpoint: Endpoint) -> bool:
         return self._kept is not None and self._kept.sock.introduced and self._fits(self._kept, endpoint)
@@ -199,6 +219,13 @@ class Transport:
         if self._fits(kept, endpoint):
             return kept.sock
         kept.sock.close()
+        return None
+
+    def _take_looked(self, endpoint: Endpoint, looked: bool) -> DeadlineSocket | None:
+        sock = self._take_kept(endpoint) if looked else None
+        if sock is None or not _is_closed(sock):
+            return sock
+        sock.close()
         return None
 
     def _connect(self, endpoint: Endpoint, deadline: Deadline) -> DeadlineSocket:
@@ -276,7 +303,7 @@ class Transport:
         return Answer(response.status, _by_name(response.headers), bytes(body))
 
     def _error(self, kind: DeviceTrouble, detail: str) -> DeviceError:
-        return DeviceError(kind, self._device, detail)
+        return DeviceError(kind, self._device, self.mask(detail))
 
 
 class DeadlineSocket(socket.socket):
@@ -359,6 +386,17 @@ class _Kept:
 
 class Flooded(Exception):
     """More came than any answer within the cap can need."""
+
+
+def _is_closed(sock: DeadlineSocket) -> bool:
+    """Whether the other end closes within an instant: cheap servers say keep-alive and do not."""
+    try:
+        sock.settimeout(_CLOSES_WITHIN_S)
+        return not sock.recv(1, socket.MSG_PEEK)
+    except TimeoutError:
+        return False
+    except OSError:
+        return True
 
 
 def _in_plain_text(endpoint: Endpoint, deadline: Deadline, connect_s: float) -> DeadlineSocket:

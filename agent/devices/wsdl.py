@@ -14,6 +14,7 @@ import importlib.metadata
 import importlib.util
 import logging
 import threading
+import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn, Protocol, cast
@@ -131,7 +132,28 @@ class _NoNetwork(zeep.transports.Transport):
 def _parsed(path: Path) -> Any:
     settings = zeep.Settings(strict=False, xml_huge_tree=False, forbid_dtd=True, forbid_entities=True)
     transport: Any = _NoNetwork()  # type: ignore[no-untyped-call]
-    return zeep.Client(str(path), transport=transport, settings=settings)  # type: ignore[no-untyped-call]
+    client: Any = zeep.Client(str(path), transport=transport, settings=settings)  # type: ignore[no-untyped-call]
+    _forget_failed_searches(client.wsdl.types)
+    return client
+
+
+def _forget_failed_searches(schema: Any) -> None:
+    """Let nothing of an answer live on after it was read.
+
+    zeep 4.3 (xsd/schema.py, _get_instance) keeps the error of a name it does not know in the frame that
+    raises it: a ring of frames round the whole tree of the answer, for the collector to find. It looks at
+    old objects only when they have become a quarter more, and every extension of a make is such a name.
+    """
+    search = schema._get_instance
+
+    def searched(*names: object) -> object:
+        try:
+            return search(*names)
+        except zeep.exceptions.LookupError as error:
+            traceback.clear_frames(error.__traceback__)
+            raise
+
+    schema._get_instance = searched
 
 
 def _shipped() -> tuple[Mapping[str, Mapping[str, str]], Path]:

@@ -7,7 +7,9 @@ service and the command line have the same file open at once.
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
 import sqlite3
 import threading
 import time
@@ -76,11 +78,13 @@ class SqliteNotebook:
             with self._lock:
                 self._db.execute(statement, values)
         except sqlite3.OperationalError as error:
-            told = f"notebook={self._path} cannot be written: {error}; free some disk / 请清理磁盘"
+            told = f"请清理磁盘 / notebook={self._path} cannot be written: {error}; free some disk"
             raise StoreFull(told) from error
 
 
 def _open(path: Path) -> sqlite3.Connection:
+    with contextlib.suppress(OSError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # its -wal and -shm get the same mode
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=_WAIT_S)
     try:
         db.execute("PRAGMA journal_mode=WAL")
@@ -92,12 +96,12 @@ def _open(path: Path) -> sqlite3.Connection:
             problem = (
                 f"schema {version}, this software knows {SCHEMA_VERSION}: install the newer software again"
             )
-            raise ConfigError(str(path), [f"{problem} / 数据库版本较新，请装回新版软件"])
+            raise ConfigError(str(path), [f"数据库版本较新，请装回新版软件 / {problem}"])
         db.execute(_SCHEMA)
         db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
     except sqlite3.OperationalError as error:
         db.close()
-        raise ConfigError(str(path), [f"cannot be opened / 无法打开: {error}"]) from error
+        raise ConfigError(str(path), [f"无法打开 / cannot be opened: {error}"]) from error
     except BaseException:
         db.close()
         raise

@@ -141,7 +141,7 @@ class Store:
         that is written again). The result of a command ends the command in the same transaction."""
         with self._lock:
             if self._unwritten:
-                detail = f"{self._unwritten} entries found no room on the disk / 磁盘已满，未能写入"
+                detail = f"磁盘已满，有内容未能写入 / {self._unwritten} entries found no room on the disk"
                 self._write(BoxEvent(what="entries_dropped", detail=detail), at=at, severity="ERROR")
                 self._unwritten = 0
             sequence = self._write(data, at=at, subject=subject, severity=severity)
@@ -472,7 +472,7 @@ class _Transaction:
             raise self._full(error) from error
 
     def _full(self, error: sqlite3.OperationalError) -> StoreFull:
-        return StoreFull(f"outbox={self._path} cannot be written: {error}; free some disk / 请清理磁盘")
+        return StoreFull(f"请清理磁盘 / outbox={self._path} cannot be written: {error}; free some disk")
 
 
 def _open(path: Path) -> sqlite3.Connection:
@@ -488,7 +488,7 @@ def _open(path: Path) -> sqlite3.Connection:
         if db is not None:
             db.close()
         if isinstance(error, sqlite3.OperationalError) and not _is_damage(error):
-            raise ConfigError(str(path), [f"cannot be opened / 无法打开: {error}"]) from error
+            raise ConfigError(str(path), [f"无法打开 / cannot be opened: {error}"]) from error
         raise StoreBroken(_move_aside(path)) from error
     except BaseException:
         if db is not None:
@@ -512,7 +512,7 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
         _create(db)
     elif version > SCHEMA_VERSION:
         problem = f"schema {version}, this software knows {SCHEMA_VERSION}: install the newer software again"
-        raise ConfigError(str(path), [f"{problem} / 数据库版本较新，请装回新版软件"])
+        raise ConfigError(str(path), [f"数据库版本较新，请装回新版软件 / {problem}"])
     elif version != SCHEMA_VERSION:
         raise sqlite3.DatabaseError(f"schema {version} never was")
     _check_meta(db)

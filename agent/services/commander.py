@@ -32,7 +32,7 @@ class Commander:
     def recover(self) -> None:
         """After a start: what was begun and not ended is reported as failed, never begun again."""
         for command in self._journal.interrupted_commands():
-            self._finish(command, "unknown", "failed", "the box stopped in the middle / 执行中断")
+            self._finish(command, "unknown", "failed", "执行中断 / the box stopped in the middle")
 
     def accept(self, command: Command) -> None:
         """Write the id down and queue it. The same id again has no effect."""
@@ -48,7 +48,7 @@ class Commander:
             self._queue.put_nowait(command)
         except Full:
             self._finish(
-                command.command, command.verb, "refused", "too many commands waiting / 等待的命令过多"
+                command.command, command.verb, "refused", "等待的命令过多 / too many commands waiting"
             )
 
     def step(self) -> float:
@@ -59,7 +59,7 @@ class Commander:
             return 0.0
         verb = self._verbs.get(command.verb)
         if verb is None:
-            self._finish(command.command, command.verb, "refused", f"unknown verb {command.verb} / 未知命令")
+            self._finish(command.command, command.verb, "refused", f"未知命令 / unknown verb {command.verb}")
         elif command.expires <= self._clock.now():
             self._finish(
                 command.command, command.verb, "expired", f"expired at {command.expires.isoformat()}"
@@ -74,7 +74,7 @@ class Commander:
         except AgentError as error:
             self._finish(command.command, command.verb, "failed", str(error))
         except Exception:
-            self._finish(command.command, command.verb, "failed", "a fault in the software / 软件故障")
+            self._finish(command.command, command.verb, "failed", "软件故障 / a fault in the software")
             raise
         else:
             self._finish(command.command, command.verb, "done", detail)

@@ -67,11 +67,11 @@ class Configurator:
     def _apply(self, name: str, value: Value) -> str:
         setting = self._settings.get(name)
         if setting is None:
-            return "unknown setting / 未知设置"
+            return "未知设置 / unknown setting"
         if isinstance(value, bool) or not isinstance(value, int | float):
-            return "not a number / 不是数字"
+            return "不是数字 / not a number"
         if not setting.low <= value <= setting.high:
-            return f"must be {setting.low:g} to {setting.high:g} / 超出范围"
+            return f"超出范围 / must be {setting.low:g} to {setting.high:g}"
         setting.apply(float(value))
         self._values[name] = float(value)
         return ""

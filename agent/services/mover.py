@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from agent.marks import Marks
@@ -190,13 +190,15 @@ class Mover:
         Addresses outside the subnets and the networks of the ledger's devices are passed over.
         """
         seen: dict[Address, Marks | None] = {}
+        schemes: dict[Address, bool] = {}
         networks = [*self._subnets, *(f"{watch.device.host}/24" for watch in self._all())]
         for one in announced:
             if moving_words.within(one.host, networks):
                 seen[one.host, one.port] = moving_words.marks_of(one)
+                schemes[one.host, one.port] = one.tls
         lost = [_address(watch.device) for watch in self._lost()]
-        seen = self._asked(address for address in lost if address not in seen) | seen
-        self._decide(seen)
+        looked = self._asked(address for address in lost if address not in seen)
+        self._decide(looked, told=seen, schemes=schemes)
 
     def _lost(self) -> list[_Watch]:
         with self._lock:
@@ -209,31 +211,51 @@ class Mover:
     def _asked(self, addresses: Iterable[Address]) -> dict[Address, Marks | None]:
         return {address: self._look_at(*address) for address in dict.fromkeys(addresses)}
 
-    def _decide(self, seen: dict[Address, Marks | None]) -> None:
-        """One decision at a time: two at once would carry the same move out twice."""
+    def _decide(
+        self,
+        looked: dict[Address, Marks | None],
+        *,
+        told: Mapping[Address, Marks | None] | None = None,
+        schemes: Mapping[Address, bool] | None = None,
+    ) -> None:
+        """``looked``: who was met where; ``told``: who announced himself. One decision at a time: two at once
+        would carry the same move out twice."""
         with self._deciding:
-            self._decided(seen)
+            self._decided(looked, told or {}, schemes or {})
 
-    def _decided(self, seen: dict[Address, Marks | None]) -> None:
-        plan = self._plan(seen)
+    def _decided(
+        self,
+        looked: dict[Address, Marks | None],
+        told: Mapping[Address, Marks | None],
+        schemes: Mapping[Address, bool],
+    ) -> None:
+        plan = self._plan(looked, told, schemes)
         for _ in range(max(_ROUNDS, len(self._all()))):
             if not plan.ask:
                 break
-            seen |= self._asked(plan.ask)
-            plan = self._plan(seen)
+            looked |= self._asked(plan.ask)
+            plan = self._plan(looked, told, schemes)
+        seen = {**told, **looked}
         for one in plan.collisions:
             self._tell_collision(one)
         for device, address in plan.strangers:
             self._tell("stranger_met", device, moving_words.stranger(device, address, seen.get(address)))
         self._carry_out(plan.moves)
 
-    def _plan(self, seen: dict[Address, Marks | None]) -> Plan:
+    def _plan(
+        self,
+        looked: Mapping[Address, Marks | None],
+        told: Mapping[Address, Marks | None],
+        schemes: Mapping[Address, bool],
+    ) -> Plan:
         with self._lock:
             rows = {
                 name: Row(
                     self._register.marks_of(name),
                     _address(watch.device),
                     failing=watch.suspicion is not None,
+                    tls=watch.device.tls,
+                    port_forwarded=watch.device.port_forwarded,
                 )
                 for name, watch in self._watched.items()
             }
@@ -241,7 +263,13 @@ class Mover:
         for watch in contested:
             where = _address(watch.device)
             self._tell("address_contested", watch.device.id, moving_words.contested(watch.device.id, where))
-        return placed(rows, seen, contested=frozenset(_address(watch.device) for watch in contested))
+        return placed(
+            rows,
+            {**told, **looked},
+            contested=frozenset(_address(watch.device) for watch in contested),
+            announced=schemes,
+            looked=frozenset(looked),
+        )
 
     # --- carrying out ---------------------------------------------------------------------------
 

@@ -1,18 +1,21 @@
 """Which device of the ledger is where, given who was seen at which address. Pure.
 
     own address answers as the device ─────────────> stays
-    own address dead, or another answers ─┬─ seen at one other address ──> moves (two that cross: swapped)
+    own address dead, or another answers ─┬─ seen at one other host ─────> moves (two that cross: swapped)
                                           ├─ seen at several ────────────> collision, nobody moves
+                                          ├─ looked at on its own host ──> moves to that port of its scheme
                                           └─ seen nowhere ───────────────> stays lost, maybe a stranger there
 
 Law: nobody moves on a doubt. An address that was not looked at is asked first; marks that fit two rows, and
-an address that changes hands to and fro, move nobody.
+an address that changes hands to and fro, move nobody. A host is one place: whoever is met there under several
+ports has two doors, not two places. The port of a row changes only to one of its own scheme, else it is kept,
+as ``agent.devices.address`` has it for returned addresses.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from agent.marks import Common, Marks, Match, common_of, compare
 
@@ -27,6 +30,8 @@ class Row:
     marks: Marks
     address: Address
     failing: bool = False
+    tls: bool = False
+    port_forwarded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,28 +68,49 @@ def placed(
     seen: Mapping[Address, Marks | None],
     *,
     contested: frozenset[Address] = frozenset(),
+    announced: Mapping[Address, bool] | None = None,
+    looked: frozenset[Address] = frozenset(),
 ) -> Plan:
-    """Decide. ``seen`` has the marks of whoever answered at an address, None where nobody did."""
+    """Decide. ``seen`` has the marks of whoever answered at an address, None where nobody did. ``announced``
+    says of addresses whether TLS is spoken there; without a word it is as the row has it. ``looked`` are the
+    addresses where somebody was asked: the others are known by an announcement alone."""
     common = common_of(row.marks for row in rows.values())
     claims = {address: _claimants(rows, met, common) for address, met in seen.items()}
     collisions = [Collision(ids, (address,)) for address, ids in claims.items() if len(ids) > 1]
     moves: list[Move] = []
     ask: list[Address] = []
     strangers: list[tuple[str, Address]] = []
+    schemes = {row.address: row.tls for row in rows.values()} | dict(announced or {})
     for name, row in rows.items():
         homes = tuple(address for address, ids in claims.items() if ids == (name,))
-        if len(homes) > 1:
+        if len({host for host, _ in homes}) > 1:
             collisions.append(Collision((name,), homes))
         elif homes and row.address not in homes:
+            to = _door(row, homes, schemes)
             if row.address not in seen:
                 ask.append(row.address)
-            elif _left(row, seen[row.address], common) and not contested & {row.address, homes[0]}:
-                moves.append(Move(name, row.address, homes[0]))
+            elif to == row.address or contested & {row.address, to}:
+                continue
+            elif to[0] == row.address[0] and to not in looked:
+                ask.append(to)
+            elif _left(row, seen[row.address], common):
+                moves.append(Move(name, row.address, to))
         elif not homes and _is_stranger(row, seen, claims, common):
             strangers.append((name, row.address))
-    left = {move.was for move in moves}
-    told = tuple(Move(one.device, one.was, one.to, swapped=one.to in left) for one in moves)
+    told = tuple(replace(one, swapped=any(_takes(one, other) for other in moves)) for one in moves)
     return Plan(told, tuple(collisions), tuple(dict.fromkeys(ask)), tuple(strangers))
+
+
+def _door(row: Row, homes: Sequence[Address], schemes: Mapping[Address, bool]) -> Address:
+    """Where the row is to be asked at the one host at which it was met."""
+    host, port = homes[0][0], row.address[1]
+    fitting = [] if row.port_forwarded else [one for one in homes if schemes.get(one, row.tls) == row.tls]
+    return (host, port) if (host, port) in fitting or not fitting else fitting[0]
+
+
+def _takes(one: Move, other: Move) -> bool:
+    """Whether a move goes to the place another one leaves."""
+    return one.to == other.was or one.was[0] != one.to[0] == other.was[0]
 
 
 def _claimants(rows: Mapping[str, Row], met: Marks | None, common: Common) -> tuple[str, ...]:

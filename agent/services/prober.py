@@ -108,14 +108,6 @@ class Prober:
                 self._plan(patient, max(self._clock.monotonic(), patient.last_climb_s + NUDGE_PAUSE_S))
         return True
 
-    def forget_failures(self, device: str) -> bool:
-        """The operator changed a password: try again now."""
-        patient = self._patients.get(device)
-        if patient is None:
-            return False
-        patient.adapter.forget_failures()
-        return self.nudge(device)
-
     def restate(self) -> None:
         """The county lost entries of this box for good: say anew where every device stands."""
         for patient in list(self._patients.values()):

@@ -66,18 +66,26 @@ class DeviceRegister:
         known = self._marks.get(device)
         return known is not None and not known.is_empty
 
-    def judge(self, device: str, met: Marks) -> Opinion:
+    def judge(self, device: str, met: Marks, *, logged_in: bool = False) -> Opinion:
         with self._lock:
             known = self._marks.get(device)
             if known is None or known.is_empty:
                 return Opinion(Match.UNSURE, "nothing is known of it")
-            opinion = marks.compare(known, met, common=self._common)
+            opinion = self._opinion(known, met, logged_in=logged_in)
             if opinion.match is not Match.OTHER or not self._read_anew(device):
                 return opinion
             known = self._marks.get(device, Marks())
             if known.is_empty:
                 return Opinion(Match.UNSURE, "whoever answers is accepted")
-            return marks.compare(known, met, common=self._common)
+            return self._opinion(known, met, logged_in=logged_in)
+
+    def _opinion(self, known: Marks, met: Marks, *, logged_in: bool) -> Opinion:
+        opinion = marks.compare(known, met, common=self._common)
+        return marks.after_log_in(known, met, opinion) if logged_in else opinion
+
+    def bears(self, device: str, met: Marks) -> bool:
+        known = self._marks.get(device, Marks())
+        return bool(known.references & met.references or known.macs & met.macs)
 
     def accept(self, device: str) -> None:
         """The operator says: the device was replaced, whoever lets the box in at its address is it now.
@@ -122,14 +130,15 @@ class DeviceRegister:
         if not self.knows(device):
             self.learn(device, met, near=Marks())
 
-    def remember_found(self, device: str) -> None:
-        """This row was made by discovery: the command line lists it beside the configured ones."""
-        if self._notebook.noted(device, FOUND_TOPIC) is None:
-            self._note(device, FOUND_TOPIC, "yes")
+    def remember_found(self, device: str, document: str) -> None:
+        """This row was made by discovery, as ``document`` has it: the command line lists it beside the
+        configured ones."""
+        if self._notebook.noted(device, FOUND_TOPIC) != document:
+            self._note(device, FOUND_TOPIC, document)
 
-    def found(self) -> tuple[str, ...]:
-        """The ids of rows that discovery made and whose place is known."""
-        return tuple(name for name in self._notebook.notes(FOUND_TOPIC) if name in self._places)
+    def found(self) -> Mapping[str, str]:
+        """The documents of the rows that discovery made, by id."""
+        return self._notebook.notes(FOUND_TOPIC)
 
     def ledger(self) -> Mapping[str, Marks]:
         """The marks of all devices of the ledger."""

@@ -16,10 +16,13 @@ from agent.ports import DeviceAdapter, FrameJudge, Log, Stills, StreamWatch, Vid
 from protocol.messages import Box, Scene
 from protocol.words import Phase, Reason
 from runtime.clock import Clock
+from runtime.together import together
 
 log = logging.getLogger(__name__)
 
 POLL_S = 0.5
+CLOSE_S = 3.0
+"""For all streams together; each takes 2 s where the video library hangs in an opening."""
 STREAM_STATES = (Reason.OK, Reason.STARTING, Reason.NO_STREAM, Reason.BAD_STREAM, Reason.AUTH_FAILED)
 
 
@@ -82,7 +85,7 @@ class Watcher:
         eye = _Eye(self, device, self._watch)
         with self._lock:
             self._eyes[device.id] = eye
-        eye.watch = self._room.watch(device, adapter.stream_uri, self._judge_for(device), eye.on_findings)
+        eye.watch = self._opened(eye, adapter)
 
     def rebind(self, device: Device, adapter: DeviceAdapter) -> None:
         """The device has another address or log-in: read its stream there. Episodes, zones, verdict stay."""
@@ -92,7 +95,9 @@ class Watcher:
         before, eye.device = eye.watch, device
         if before is not None:
             before.close()
-        eye.watch = self._room.watch(device, adapter.stream_uri, self._judge_for(device), eye.on_findings)
+        eye.watch = self._opened(eye, adapter)
+        if self._eyes.get(device.id) is not eye:
+            eye.watch.close()  # the box stopped meanwhile
 
     def sight(self, device: str) -> Sight | None:
         """What is known of a device's stream and picture; None when it is not watched."""
@@ -131,9 +136,9 @@ class Watcher:
         """Stop reading; episodes that run are ended where they were last seen."""
         with self._lock:
             eyes, self._eyes = list(self._eyes.values()), {}
+        watches = [eye.watch for eye in eyes if eye.watch is not None]
+        together("close-streams", [watch.close for watch in watches], within_s=CLOSE_S)
         for eye in eyes:
-            if eye.watch is not None:
-                eye.watch.close()
             self.write(eye.device, eye.debouncer.close(), None)
 
     def write(self, device: Device, events: Sequence[SceneEvent], image: Image | None) -> None:
@@ -152,6 +157,12 @@ class Watcher:
 
     def new_episode(self) -> str:
         return self._new_episode()
+
+    def _opened(self, eye: _Eye, adapter: DeviceAdapter) -> StreamWatch:
+        judge = self._judge_for(eye.device)
+        return self._room.watch(
+            eye.device, adapter.stream_uri, judge, eye.on_findings, refused=adapter.stream_refused
+        )
 
     def _keep(self, device: str, image: Image) -> str | None:
         return self._stills.keep(self._encode(image), device=device, at=self._clock.now())

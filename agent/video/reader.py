@@ -21,7 +21,7 @@ from agent.video.address import StreamAddress
 from agent.video.decoder import Decoder, colour, luma
 from agent.video.gate import DecodeGate
 from agent.video.health import HealthLimits, StreamHealth
-from agent.video.knock import knock
+from agent.video.knock import knock, may_have_password
 from agent.video.source import RtspSource
 from protocol.words import SceneTopic
 from runtime.backoff import Backoff
@@ -63,12 +63,14 @@ class StreamReader:
         judge: FrameJudge,
         on_findings: Callable[[Frame, Sequence[Finding]], None],
         *,
+        refused: Callable[[], object],
         gate: DecodeGate,
         config: VideoConfig,
         clock: Clock,
     ) -> None:
         self._device = device
         self._uri = uri
+        self._refused = refused
         self._judge = judge
         self._on_findings = on_findings
         self._gate = gate
@@ -131,9 +133,19 @@ class StreamReader:
             self._health.count("reconnects")
         self._connected = True
         address = StreamAddress.of(self._device, self._uri())
-        if not knock(address, timeout_s=self._config.open_timeout_s, stopping=lambda: self._worker.stopping):
+        timeout_s = self._config.open_timeout_s
+        login = knock(address, timeout_s=timeout_s, stopping=lambda: self._worker.stopping)
+        if login is None:
             return None
-        source = RtspSource(address, open_timeout_s=self._config.open_timeout_s, slice_s=self._config.slice_s)
+        shown = may_have_password(self._device, login)
+        try:
+            source = RtspSource(
+                address, with_password=shown, open_timeout_s=timeout_s, slice_s=self._config.slice_s
+            )
+        except DeviceError as error:
+            if error.kind is DeviceTrouble.AUTH_FAILED and shown:
+                self._refused()
+            raise
         self._health.opened(source.codec)
         return source
 

@@ -37,8 +37,17 @@ class PyavRoom:
         uri: Callable[[], str],
         judge: FrameJudge,
         on_findings: Callable[[Frame, Sequence[Finding]], None],
+        *,
+        refused: Callable[[], object] = lambda: None,
     ) -> StreamReader:
         """Start reading. ``uri`` is asked anew at every connect and may raise DeviceError."""
         return StreamReader(
-            device, uri, judge, on_findings, gate=self._gate(), config=self._config, clock=self._clock
+            device,
+            uri,
+            judge,
+            on_findings,
+            refused=refused,
+            gate=self._gate(),
+            config=self._config,
+            clock=self._clock,
         )

@@ -109,14 +109,19 @@ _TROUBLES: Final[tuple[tuple[type[BaseException], _Trouble], ...]] = (
 class RtspSource:
     """An RTSP stream over TCP, its video only."""
 
-    def __init__(self, address: StreamAddress, *, open_timeout_s: float, slice_s: float) -> None:
-        """Open it. Raises DeviceError within ``open_timeout_s`` or little more."""
+    def __init__(
+        self, address: StreamAddress, *, with_password: bool, open_timeout_s: float, slice_s: float
+    ) -> None:
+        """Open it. Raises DeviceError within ``open_timeout_s`` or little more.
+
+        ``with_password``: libav answers Digest with it, and Basic just as well: knock before.
+        """
         self._device = address.device.id
         trouble: _Trouble | None = None
         began_s = time.monotonic()
         try:
             self._container: InputContainer = av.open(
-                address.opened(),
+                address.opened() if with_password else address.plain,
                 format="rtsp",
                 options=dict(_OPTIONS),
                 timeout=(open_timeout_s, slice_s),

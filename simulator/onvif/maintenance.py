@@ -116,9 +116,11 @@ def system_backup(device: Device) -> bytes:
 def restored(device: Device, image: bytes) -> bool:
     """Put a backup back and restart; False when it is none of this device's."""
     try:
-        device.put_back(images.kept_in(image, serial=device.identity.serial))
+        kept = images.kept_in(image, serial=device.identity.serial)
     except images.ImageRefused:
         return False
+    if not device.faults.lying_set:
+        device.put_back(kept)
     device.on_reboot()
     return True
 

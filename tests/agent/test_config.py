@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from agent.app import device_of
 from agent.config import Config, load_config, parse_config
 from agent.config_reference import main, reference
 from agent.errors import ConfigError
@@ -109,6 +110,14 @@ def test_a_device_with_tls_is_at_443_where_no_port_is_given(more: dict[str, Any]
 def test_tls_is_for_devices_with_onvif(more: dict[str, Any]) -> None:
     (problem,) = problems(device=[{"id": "a", "host": "h", "tls": True, **more}])
     assert "tls is for devices with ONVIF" in problem
+
+
+def test_a_password_in_clear_is_the_ledgers_choice_and_never_beside_tls() -> None:
+    (problem,) = problems(device=[{"id": "a", "host": "h", "tls": True, "rtsp_basic": True}])
+    assert "rtsp_basic" in problem
+    for chosen in ({}, {"rtsp_basic": True}, {"rtsp_basic": False}, {"rtsp_basic": False, "tls": True}):
+        config = parse_config({**LEAST, "device": [{"id": "a", "host": "h", **chosen}]}, where="box.toml")
+        assert device_of(config.devices[0]).rtsp_basic is chosen.get("rtsp_basic")
 
 
 def test_a_secret_never_stands_in_a_problem() -> None:

@@ -27,6 +27,8 @@ from protocol.words import Reason, Rung
 from runtime.clock import SystemClock
 from tests.agent.devices.builders import QUICK
 from tests.agent.devices.test_discovery import _message_id, match, responder
+from tests.agent.devices.test_survey import refusing
+from tests.support.hostile import answering
 from tests.support.processes import free_port, wait_until
 from tests.support.virtual_county import RunningCounty, entry, free_ip, running
 
@@ -393,3 +395,30 @@ def test_a_camera_that_never_announces_itself_is_found_by_knocking(tmp_path: Pat
             settled(app, name)
             assert place(app, name) == quiet.ip
         assert county.device("quiet").counters["auth_wrong_password"] == 0
+
+
+def test_a_device_that_is_not_activated_is_told_once_and_not_taken_in(tmp_path: Path) -> None:
+    host = free_ip()
+    (tmp_path / "key").write_text(base64.b64encode(b"k" * 32).decode())
+    search = {"subnets": [f"{host}/32"], "interval_s": 0.5}
+    with (
+        answering(lambda _: refusing(), host=host, port=8000) as fresh,
+        started(tmp_path, {"search": search}) as app,
+    ):
+        wait_until(lambda: "device_unusable" in told(app), within_s=WITHIN_S, what="it is told")
+        asked = len(fresh.requests)
+        wait_until(lambda: len(fresh.requests) > asked + 2, within_s=WITHIN_S, what="searched again")
+        (event,) = [one for one in entries(app, "box.event") if one["what"] == "device_unusable"]
+        assert str(event["detail"]).startswith(f"{host} not_activated")
+        assert "device_found" not in told(app)
+
+
+def test_a_dome_found_stays_a_camera_and_its_class_is_suggested(tmp_path: Path) -> None:
+    with running(entry("dome", kind="ptz_dome")) as county:
+        (tmp_path / "key").write_text(base64.b64encode(b"k" * 32).decode())
+        search = {"subnets": [f"{county.device('dome').ip}/32"], "interval_s": 0.5}
+        with started(tmp_path, {"search": search}) as app:
+            wait_until(lambda: "device_found" in told(app), within_s=WITHIN_S, what="it is found")
+            (event,) = [one for one in entries(app, "box.event") if one["what"] == "device_found"]
+            assert "list it as ptz_dome" in str(event["detail"])
+            assert [known.device_class for known in app._known.values()] == ["smart_camera"]

@@ -25,6 +25,7 @@ from typing import Any
 
 from agent.cli.search import both_ways
 from agent.devices import Limits, OnvifRoom
+from agent.devices.own_networks import own_networks
 from simulator.device.device import Device
 from simulator.device.kinds import Kind as DeviceKind
 from simulator.onvif.discovery import GROUP, PORT, Announcer
@@ -46,6 +47,10 @@ class Figure:
     devices: int
     multicast_s: float
     multicast_found: int
+    bare_found: int
+    """By multicast of a search that is given no subnet at all."""
+    own: str
+    """What the box takes for its own networks."""
     command_s: float
     """As ``outpost-agent devices discover`` does it: both ways at the same time."""
     command_found: int
@@ -217,12 +222,15 @@ def be_box(subnet: str) -> None:
     inside = ipaddress.IPv4Network(subnet)
     alone = OnvifRoom(limits=replace(Limits(), probed_addresses=0))
     multicast_s, by_group = _timed(lambda: [one.host for one in alone.discover([subnet])])
+    bare = {one.host for one in alone.discover([])}
     command_s, both = _timed(lambda: [one.host for way in both_ways(room, [subnet]) for one in way])
     devices = [host for host in {*both} - {BOX, GATE} if ipaddress.ip_address(host) in inside]
     told: dict[str, Any] = {
         "subnet": subnet,
         "multicast_s": multicast_s,
         "multicast_found": len({host for host in by_group if ipaddress.ip_address(host) in inside}),
+        "bare_found": len({host for host in bare if ipaddress.ip_address(host) in inside}),
+        "own": ", ".join(own_networks()),
         "command_s": command_s,
         "command_found": len(devices),
         "twice": len(by_group) - len(set(by_group)),
@@ -246,6 +254,12 @@ def wrong(figure: Figure) -> list[str]:
             lines.append(f"{figure.subnet} {way}: {took_s:.1f} s, more than {bound_s:g}")
         if found != figure.devices:
             lines.append(f"{figure.subnet} {way}: {found} of {figure.devices} devices found")
+    if figure.bare_found != figure.devices:
+        lines.append(
+            f"{figure.subnet} no subnet named: {figure.bare_found} of {figure.devices} devices found"
+        )
+    if figure.own != str(LAN):
+        lines.append(f"own networks: {figure.own}, not {LAN}")
     if figure.twice:
         lines.append(f"{figure.subnet}: {figure.twice} devices stand twice in a result")
     return lines

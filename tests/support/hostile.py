@@ -148,17 +148,18 @@ ATTACKS: dict[str, Speech] = {
 class Hostile:
     """One hostile device on a loopback port. Use as a context manager."""
 
-    def __init__(self, attack: str | Speech, *, host: str = "127.0.0.1") -> None:
+    def __init__(self, attack: str | Speech, *, host: str = "127.0.0.1", port: int = 0) -> None:
         self._speak = ATTACKS[attack] if isinstance(attack, str) else attack
         self._stop = threading.Event()
-        self._listener = socket.create_server((host, 0))
+        self._listener = socket.create_server((host, port))
         self._listener.settimeout(0.1)
         self.host = host
         self.port = int(self._listener.getsockname()[1])
         self.connections = 0
         self.requests: list[bytes] = []
-        self._threads = [threading.Thread(target=self._accept, name="hostile")]
-        self._threads[0].start()
+        self._threads: list[threading.Thread] = []
+        self._listening = threading.Thread(target=self._accept, name="hostile")
+        self._listening.start()
 
     def __enter__(self) -> Self:
         return self
@@ -171,9 +172,11 @@ class Hostile:
     def close(self) -> None:
         """Stop serving and wait for every connection to end."""
         self._stop.set()
+        self._listening.join(10)
         for thread in self._threads:
             thread.join(10)
         self._listener.close()
+        self._speak = _silent  # it may hold this device: nothing is left for the collector
 
     def _accept(self) -> None:
         while not self._stop.is_set():
@@ -181,8 +184,9 @@ class Hostile:
                 sock, _ = self._listener.accept()
                 self.connections += 1
                 thread = threading.Thread(target=self._serve, args=(sock,), name="hostile-connection")
-                self._threads.append(thread)
+                self._threads = [one for one in self._threads if one.is_alive()]
                 thread.start()
+                self._threads.append(thread)
 
     def _serve(self, sock: socket.socket) -> None:
         with sock, contextlib.suppress(OSError):
@@ -218,12 +222,14 @@ def _some(sock: socket.socket) -> bytes:
 
 
 @contextlib.contextmanager
-def answering(answer: Callable[[bytes], bytes]) -> Iterator[Hostile]:
+def answering(
+    answer: Callable[[bytes], bytes], *, host: str = "127.0.0.1", port: int = 0
+) -> Iterator[Hostile]:
     """A device that answers each request with ``answer(request)``, then closes."""
 
     def serve(sock: socket.socket, _stop: threading.Event) -> None:
         sock.sendall(answer(device.requests[-1]))
 
-    device = Hostile(serve)
+    device = Hostile(serve, host=host, port=port)
     with device:
         yield device

@@ -358,6 +358,9 @@ class _Timed:
     def stream_uri(self) -> str:
         return self._inner.stream_uri()
 
+    def stream_refused(self) -> None:
+        self._inner.stream_refused()
+
     def snapshot(self) -> bytes:
         return self._inner.snapshot()
 

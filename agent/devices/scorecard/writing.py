@@ -19,6 +19,7 @@ from agent.devices.scorecard import picture
 from agent.devices.scorecard.card import Mark, Verdict, mark
 from agent.devices.sentences import both
 from agent.devices.upkeep.head import Bearing, Head, Preset
+from agent.devices.upkeep.proof import until
 from agent.errors import DeviceError, DeviceTrouble
 from agent.management import Allowed, Aspect, Settings, Value
 
@@ -245,13 +246,14 @@ class Writer:
         return False
 
     def _stands_at(self, place: Bearing) -> bool:
-        ends = time.monotonic() + _TURNS_WITHIN_S
-        while time.monotonic() < ends:
-            now = self._tools.head.bearing()
-            if not now.moving:
-                return not elsewhere(place, now)
-            self._tools.pause(_STEP_S)
-        return False
+        now = until(
+            self._tools.head.bearing,
+            lambda seen: not seen.moving,
+            within_s=_TURNS_WITHIN_S,
+            every_s=_STEP_S,
+            pause=self._tools.pause,
+        )
+        return not now.moving and not elsewhere(place, now)
 
     def _forgotten(self, token: str) -> bool:
         """Whether a preset is gone, whatever was answered to taking it away."""

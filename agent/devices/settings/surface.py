@@ -76,7 +76,7 @@ class Surface:
     @property
     def writable(self) -> bool:
         """Whether anything may be written at all (invariant 9)."""
-        return self.device.device_class.writable
+        return self.device.writable
 
     def has(self, service: str) -> bool:
         """Whether the device has a service. Raises DeviceError when that cannot be asked."""

@@ -98,12 +98,7 @@ class Accounts:
         with self._surface.lock:
             self._require_writable("SetUser")
             self._require_level(level)
-            users = self._all()
-            user = next((one for one in users if one.name == name), None)
-            if user is None:
-                there = ", ".join(one.name for one in users)
-                detail = account_sentences.no_account(self._surface.where, name, there)
-                raise self._error(DeviceTrouble.BAD_VALUE, detail)
+            user = self._listed(name)
             if user.level not in LEVELS or name == self._surface.device.username:
                 detail = account_sentences.level_not_ours(self._surface.where, name, user.level)
                 raise self._error(DeviceTrouble.BAD_VALUE, detail)
@@ -116,11 +111,24 @@ class Accounts:
             return after
 
     def set_password(self, name: str, password: Secret) -> None:
-        """One SetUser, sent once. What came of it only a log-in tells: see ``upkeep.password``."""
+        """One SetUser, sent once, with the level the account has. What came of it only a log-in tells: see
+        ``upkeep.password``.
+
+        Raises DeviceError: READ_ONLY; BAD_VALUE for an account the device does not list (nothing was sent).
+        """
         with self._surface.lock:
             self._require_writable("SetUser")
-            level = next((user.level for user in self._all() if user.name == name), "Administrator")
+            level = self._listed(name).level
             self._surface.ask("devicemgmt", "SetUser", _user(name, password, level))
+
+    def _listed(self, name: str) -> User:
+        users = self._all()
+        user = next((one for one in users if one.name == name), None)
+        if user is None:
+            there = ", ".join(one.name for one in users)
+            detail = account_sentences.no_account(self._surface.where, name, there)
+            raise self._error(DeviceTrouble.BAD_VALUE, detail)
+        return user
 
     def _all(self) -> tuple[User, ...]:
         answer = self._surface.ask("devicemgmt", "GetUsers")

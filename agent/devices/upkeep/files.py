@@ -9,6 +9,7 @@ restart, whatever it answered to the upload.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,11 +21,15 @@ from agent.devices.redact import redact
 from agent.devices.session import plain_question
 from agent.devices.settings.surface import Surface, named
 from agent.devices.soap import child, child_text, element
-from agent.devices.upkeep import uploads
+from agent.devices.upkeep import file_sentences, uploads
 from agent.devices.upkeep.power import Power
+from agent.devices.upkeep.proof import Proof
 from agent.devices.wsdl import NAMESPACES
 from agent.errors import DeviceError, DeviceTrouble
 from agent.model import Identity
+
+_NO_BACKUP = (DeviceTrouble.NOT_SUPPORTED, DeviceTrouble.BAD_VALUE, DeviceTrouble.BAD_ANSWER)
+"""How makes say that they give no backup; old Hikvision calls it a wrong argument."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,14 @@ class Firmware:
     sha256: str
     model: str
     version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """A device after a backup was given back."""
+
+    identity: Identity
+    proof: Proof
 
 
 class Files:
@@ -65,11 +78,14 @@ class Files:
             raise self._surface.error(DeviceTrouble.BAD_ANSWER, detail)
         return body
 
-    def restore(self, file: Path, *, of: Identity, force: bool = False) -> Identity:
-        """Give a backup back and wait for the device. ``of``: whom it was taken from.
+    def restore(self, file: Path, *, of: Identity, force: bool = False) -> Restored:
+        """Give a backup back, wait for the device and take a backup again. ``of``: whom it was taken from.
+
+        COMPARED when the new backup is the file, byte for byte. Many makes put the time or a new key into
+        each: then nothing proves it.
 
         Raises DeviceError: READ_ONLY; BAD_VALUE when this device is another (``force`` overrides), or when
-        the device does not take the file.
+        the device does not take the file; NOT_KEPT when the backup is still the one from before.
         """
         with self._surface.lock:
             self._require_writable("StartSystemRestore")
@@ -81,13 +97,32 @@ class Files:
             ):
                 detail = sentences.other_serial(self._surface.where, present.serial, of.serial)
                 raise self._surface.error(DeviceTrouble.BAD_VALUE, detail)
+        wanted, before = sha256_of(file), self._fingerprint()
+        with self._surface.lock:
             doubt = uploads.bring(self._surface, uploads.RESTORE, file)
         if doubt is not None:
             raise doubt
-        return self._power.back_again(must_go=False)
+        identity = self._power.back_again(must_go=False)
+        after = self._fingerprint()
+        if after == wanted:
+            return Restored(identity, Proof.COMPARED)
+        if after is not None and after == before:
+            detail = file_sentences.not_restored(self._surface.where, file.name)
+            raise self._surface.error(DeviceTrouble.NOT_KEPT, detail)
+        return Restored(identity, Proof.NOT_COMPARABLE)
 
-    def upgrade(self, firmware: Firmware) -> Identity:
-        """Bring a firmware on and wait for its version. Minutes long; progress is in the log.
+    def _fingerprint(self) -> str | None:
+        """SHA-256 of the configuration as the device backs it up; None where it gives none."""
+        try:
+            return hashlib.sha256(self.backup()).hexdigest()
+        except DeviceError as error:
+            if error.kind not in _NO_BACKUP:
+                raise
+            return None
+
+    def upgrade(self, firmware: Firmware, *, on_way: Callable[[], None] = lambda: None) -> Identity:
+        """Bring a firmware on and wait for its version. Minutes long; progress is in the log. ``on_way`` is
+        told before the file is sent, when nothing speaks against it.
 
         Raises DeviceError: READ_ONLY; BAD_VALUE for a wrong file or model (nothing is sent), or an image the
         device refuses; NOT_KEPT when it comes back with another version.
@@ -99,6 +134,7 @@ class Files:
             if problem:
                 detail = f"{self._surface.where}: {problem}"
                 raise self._surface.error(DeviceTrouble.BAD_VALUE, detail)
+            on_way()
             doubt = uploads.bring(self._surface, uploads.FIRMWARE, firmware.file)
         after = self._back_from_upgrade(doubt)
         if after.firmware != firmware.version:

@@ -11,8 +11,9 @@ from agent.devices.redact import quoted
 from agent.devices.settings.surface import named
 from agent.devices.soap import child, child_text, local_name
 from agent.devices.upkeep import head_sentences
+from agent.devices.upkeep.proof import Proof, Seen, until
 from agent.devices.upkeep.ptz import Ptz, place_of
-from agent.errors import DeviceTrouble
+from agent.errors import DeviceError, DeviceTrouble
 from agent.model import Place
 
 TURN_S = 30.0
@@ -56,6 +57,8 @@ class Head:
         self._ptz = ptz
         self._surface = ptz.surface
         self._pause = pause
+        self._home: Place | None = None
+        """Where the head stood at ``set_home``."""
 
     def presets(self) -> tuple[Preset, ...]:
         """All presets in the device's order."""
@@ -89,31 +92,65 @@ class Head:
         with self._surface.lock:
             self._ptz.require_writable("GotoPreset")
             preset = self._require_preset(token)
+        wanted = preset.place
         self.go_to(token)
-        ends = time.monotonic() + TURN_S
-        while True:
+
+        def look() -> tuple[Bearing, Place]:
             bearing = self.bearing()
-            if preset.place is None or bearing.place is None:
+            if wanted is None or bearing.place is None:
                 detail = head_sentences.place_not_told(self._surface.where, token)
                 raise self._surface.error(DeviceTrouble.NOT_SUPPORTED, detail)
-            if not bearing.moving and bearing.place.is_near(preset.place, within=TOLERANCE):
-                return bearing
-            if time.monotonic() >= ends:
-                detail = head_sentences.not_turned(
-                    self._surface.where, token, _figures(preset.place), _figures(bearing.place)
-                )
-                raise self._surface.error(DeviceTrouble.NOT_KEPT, detail)
-            self._pause(_LOOK_EVERY_S)
+            return bearing, wanted
 
-    def go_home(self) -> None:
-        """Turn to the home position."""
+        bearing, place = self._until(look, lambda seen: _stands_at(*seen))
+        if not _stands_at(bearing, place):
+            at = "-" if bearing.place is None else _figures(bearing.place)
+            detail = head_sentences.not_turned(self._surface.where, token, _figures(place), at)
+            raise self._surface.error(DeviceTrouble.NOT_KEPT, detail)
+        return bearing
+
+    def go_home(self) -> Proof:
+        """Turn to the home position. COMPARED when ``set_home`` saw where that is and the head is there now;
+        ONVIF has no question for it.
+
+        Raises DeviceError NOT_KEPT when the head is elsewhere after ``TURN_S``: it is stuck, or the home that
+        was set was not kept.
+        """
         with self._surface.lock:
             self._ptz.write("GotoHomePosition")
+        home = self._home
+        if home is None:
+            return Proof.NOT_COMPARABLE
+        bearing = self._until(self.bearing, lambda seen: seen.place is None or _stands_at(seen, home))
+        if bearing.place is None:
+            return Proof.NOT_COMPARABLE
+        if not _stands_at(bearing, home):
+            detail = head_sentences.not_home(self._surface.where, _figures(home), _figures(bearing.place))
+            raise self._surface.error(DeviceTrouble.NOT_KEPT, detail)
+        return Proof.COMPARED
 
     def set_home(self) -> None:
-        """Make the present view the home position."""
+        """Make the present view the home position. Only ``go_home`` shows whether it was kept: what would
+        prove it here turns the camera away."""
+        self._ptz.require_writable("SetHomePosition")
+        self._home = None
+        standing = self._standing()
         with self._surface.lock:
             self._ptz.write("SetHomePosition")
+        self._home = standing
+
+    def _standing(self) -> Place | None:
+        """Where the head stands; None when it moves or nobody knows."""
+        try:
+            bearing = self.bearing()
+        except DeviceError as error:
+            if error.kind is not DeviceTrouble.NOT_SUPPORTED:
+                raise
+            return None
+        return None if bearing.moving else bearing.place
+
+    def _until(self, look: Callable[[], Seen], done: Callable[[Seen], bool]) -> Seen:
+        return until(look, done, within_s=TURN_S, every_s=_LOOK_EVERY_S, pause=self._pause)
 
     def store(self, name: str) -> Preset:
         """Remember the present view under a name; the preset as the device lists it afterwards."""
@@ -159,6 +196,11 @@ class Head:
             detail = sentences.no_preset(self._surface.where, token, listed)
             raise self._surface.error(DeviceTrouble.BAD_VALUE, detail)
         return found
+
+
+def _stands_at(bearing: Bearing, place: Place) -> bool:
+    there = bearing.place
+    return not bearing.moving and there is not None and there.is_near(place, within=TOLERANCE)
 
 
 def _figures(place: Place) -> str:

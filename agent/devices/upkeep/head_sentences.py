@@ -49,3 +49,31 @@ def place_not_told(where: str, token: str) -> str:
         f"{where} 不报告云台位置，无法核对是否转到 {token}：请看画面",
         f"{where} does not tell where it looks, so nobody can say whether it is at {token}: see the picture",
     )
+
+
+def not_home(where: str, wanted: str, found: str) -> str:
+    return both(
+        f"{where} 答应转到守望位（{wanted}），实际停在 {found}：守望位未保存，或云台卡住，"
+        "请在设备网页上重设守望位",
+        f"{where} agreed to turn home ({wanted}) and looks at {found}: home was not kept, "
+        "or the head is stuck; set home on its own page",
+    )
+
+
+def home_set(where: str) -> str:
+    return both(
+        f"{where} 已接受守望位；是否保存，转走后用 --home 看画面才知道",
+        f"{where} took the home position; whether it was kept shows only after turning away: "
+        "use --home and see the picture",
+    )
+
+
+def home_open(where: str) -> str:
+    return both(
+        f"{where} 已接受转到守望位；守望位在哪里设备不报告，无法核对：请看画面",
+        f"{where} agreed to turn home; it does not tell where home is, nobody can compare: see the picture",
+    )
+
+
+def at_home(where: str) -> str:
+    return both(f"{where} 停在守望位，已核对", f"{where} stands at home, compared")

@@ -33,12 +33,14 @@ class Power:
         self._surface = surface
         self._pause = pause
 
-    def reboot(self, *, wait: bool = True) -> Identity | None:
-        """Restart; with ``wait`` return when it is back, and who it says it is. Raises DeviceError."""
+    def reboot(self, *, wait: bool = True, on_way: Callable[[], None] = lambda: None) -> Identity | None:
+        """Restart; with ``wait`` return when it is back, and who it says it is. ``on_way`` is told once the
+        device agreed. Raises DeviceError."""
         with self._surface.lock:
             self._require_writable("SystemReboot")
             self._surface.ask("devicemgmt", "SystemReboot")
         log.info("device=%s restarts", self._surface.device.id)
+        on_way()
         return self.back_again(must_go=True) if wait else None
 
     def factory_default(self, *, serial: str, hard: bool = False) -> None:

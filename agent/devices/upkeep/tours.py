@@ -20,6 +20,7 @@ from agent.devices.settings.surface import SCHEMA, named, renamed
 from agent.devices.soap import child, child_text, element, local_name
 from agent.devices.upkeep import head_sentences
 from agent.devices.upkeep.head import Head
+from agent.devices.upkeep.proof import until
 from agent.devices.upkeep.ptz import Ptz, seconds_of
 from agent.errors import DeviceError, DeviceTrouble
 
@@ -145,17 +146,23 @@ class Tours:
                 named("ptz", "PresetTourToken", token),
                 named("ptz", "Operation", operation),
             )
-        ends = time.monotonic() + SETTLE_S
-        while True:
+
+        def look() -> Tour:
             with self._surface.lock:
-                after = _tour(self._node(token))
-            if after.state in (wanted, ""):
-                return after
-            if time.monotonic() >= ends:
-                said = quoted(after.state, longest=20)
-                detail = head_sentences.tour_did_not(self._surface.where, token, operation, said)
-                raise self._surface.error(DeviceTrouble.NOT_KEPT, detail)
-            self._pause(_LOOK_EVERY_S)
+                return _tour(self._node(token))
+
+        after = until(
+            look,
+            lambda seen: seen.state in (wanted, ""),
+            within_s=SETTLE_S,
+            every_s=_LOOK_EVERY_S,
+            pause=self._pause,
+        )
+        if after.state not in (wanted, ""):
+            said = quoted(after.state, longest=20)
+            detail = head_sentences.tour_did_not(self._surface.where, token, operation, said)
+            raise self._surface.error(DeviceTrouble.NOT_KEPT, detail)
+        return after
 
     def _changed(
         self,

@@ -10,8 +10,12 @@ from pathlib import Path
 import pytest
 
 from agent.__main__ import main
+from agent.cli import search
 from simulator.device import images
-from tests.support.virtual_county import RunningCounty, entry, running
+from tests.agent.devices.test_discovery import _message_id, match, responder
+from tests.agent.devices.test_survey import refusing
+from tests.support.hostile import answering
+from tests.support.virtual_county import RunningCounty, entry, free_ip, running
 
 PASSWORD = "pass-word-1"
 Run = Callable[..., tuple[int, str, str]]
@@ -161,8 +165,13 @@ def test_a_backup_goes_back_to_its_own_device(run: Run, county: RunningCounty, t
     assert run("backup", "cam", "-o", str(file))[0] == 0
     assert file.read_bytes().startswith(images.BACKUP)
     county.device("cam").hostname = "changed"
-    assert run("restore", "cam", str(file), "--yes")[0] == 0
+    status, out, _ = run("restore", "cam", str(file), "--yes")
+    assert status == 0 and "restored and compared" in out
     assert county.device("cam").hostname == "cam"
+    county.device("cam").hostname = "changed"
+    county.switch("cam", lying_set=True)
+    status, out, err = run("restore", "cam", str(file), "--yes")
+    assert status == 1 and "the very one from before" in out + err
     (tmp_path / "cam.backup.json").unlink()
     assert run("restore", "cam", str(file), "--yes")[0] == 2
 
@@ -194,9 +203,39 @@ def test_events_come_as_they_are_told(run: Run, county: RunningCounty) -> None:
 def test_discover_shows_who_answers_and_what_the_ledger_calls_it(run: Run, county: RunningCounty) -> None:
     told = json.loads(run("discover", f"{county.device('cam').ip}/32", "--json")[1])
     assert isinstance(told, list)
+    (dome,) = [one for one in told if one["ledger"] == "cam"]
+    assert dome["suggested_class"] == "ptz_dome"
+    assert "云台" in dome["note"]
     status, _, err = run("discover", "10.0.0.0/8", "nonsense")
     assert status == 2
     assert "/22" in err and "nonsense" in err
+
+
+def test_who_announces_itself_at_an_unusual_port_is_shown_as_what_it_is(run: Run) -> None:
+    host = free_ip()
+    with answering(lambda _: refusing(), host=host) as fresh:
+
+        def announced(probe: bytes) -> list[bytes]:
+            xaddrs = f"http://{host}:{fresh.port}/onvif/device_service"
+            return [match(relates=_message_id(probe), xaddrs=xaddrs)]
+
+        with responder(host, announced):
+            (row,) = [one for one in _rows(run, host) if one["address"] == f"{host}:{fresh.port}"]
+    assert row["kind"] == "not_activated"
+    assert "激活" in str(row["note"])
+
+
+def _rows(run: Run, host: str) -> list[dict[str, object]]:
+    rows = json.loads(run("discover", f"{host}/32", "--json")[1])
+    assert isinstance(rows, list)
+    return rows
+
+
+def test_discover_says_which_subnets_it_leaves_out() -> None:
+    subnets = [f"127.{number}.0.0/22" for number in range(60, 78)]
+    assert any("未全部查找" in note and "127.77.0.0/22" in note for note in search.notes(subnets))
+    assert not any("未全部查找" in note for note in search.notes(subnets[:16]))
+    assert "只用组播" in search.notes([])[0]
 
 
 def test_a_relay_is_switched_only_when_confirmed(run: Run, county: RunningCounty) -> None:

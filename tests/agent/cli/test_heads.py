@@ -38,7 +38,10 @@ def test_what_is_no_tour_is_told(run: Run) -> None:  # noqa: F811
 
 
 def test_presets_are_stored_turned_to_and_removed_by_hand(run: Run) -> None:  # noqa: F811
-    assert run("presets", "cam", "--home")[0] == 0
+    status, out, _ = run("presets", "cam", "--home")
+    assert status == 0 and "nobody can compare" in out
+    assert "shows only after turning away" in run("presets", "cam", "--set-home")[1]
+    assert "stands at home, compared" in run("presets", "cam", "--set-home", "--home")[1]
     status, out, _ = run("presets", "cam", "--store", "well")
     assert status == 0 and "well" in out
     assert run("presets", "cam", "--go", "2")[0] == 0

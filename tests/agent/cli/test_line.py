@@ -141,7 +141,7 @@ def test_a_stream_without_onvif_is_probed_and_shown(
         assert main([*words, "probe", "device", "--explain", "--no-video", *where, *login]) == 0
         probed = capsys.readouterr().out.splitlines()
         assert main([*words, "show", "device", *where, *login]) == 0
-    assert probed[0] == f"device  127.0.0.1:{video.port}  已登录 authenticated  ok"
+    assert probed[0] == f"127.0.0.1:{video.port}  已登录 authenticated  ok"
     assert [line.split(" → ")[0].strip() for line in probed[1:6]] == [
         "√ 可达 reachable",
         "RTSP OPTIONS",
@@ -174,4 +174,4 @@ def test_an_endpoint_in_no_configuration_is_probed_on_the_spot(
         "8801",
     ]
     assert main(["--log-level", "ERROR", *words]) == 0
-    assert f"device  {where}  可达 reachable  ok" in capsys.readouterr().out
+    assert f"{where}  可达 reachable  ok" in capsys.readouterr().out

@@ -171,13 +171,15 @@ def test_the_ledger_shows_marks_place_and_when_a_device_was_last_seen(
     book = SqliteNotebook(tmp_path / "notebook.db")
     register, cam = DeviceRegister(book), county.device("cam")
     register.seen("cam", Place("127.9.9.9", 8000, 1_790_000_000.0, cam.ip, cam.http_port))
-    register.seen("cam-0123456789ab", Place("127.9.9.8", 80, 1_790_000_000.0, "127.9.9.8", 80))
-    register.remember_found("cam-0123456789ab")
+    register.seen("cam-0123456789ab", Place("127.9.9.8", 443, 1_790_000_000.0, "127.9.9.8", 443))
+    found = {"reference": "", "host": "127.9.9.8", "port": 443, "tls": True}
+    register.remember_found("cam-0123456789ab", json.dumps(found))
     book.close()
     told = {one["id"]: one for one in json.loads(run("list", "--json")[1])}
     assert cam.identity.serial in told["cam"]["marks"] and cam.identity.uuid in told["cam"]["marks"]
     assert (told["cam"]["host"], told["cam"]["last_seen"]) == ("127.9.9.9", "2026-09-21T14:13+00:00")
-    assert told["cam-0123456789ab"]["host"] == "127.9.9.8"
+    row = told["cam-0123456789ab"]
+    assert (row["host"], row["port"], row["tls"]) == ("127.9.9.8", 443, True)
     assert "last seen" in run("list")[1]
 
 

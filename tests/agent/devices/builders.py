@@ -23,6 +23,7 @@ def a_device(
     stream_path: str | None = None,
     tls: bool = False,
     port_forwarded: bool = False,
+    rtsp_basic: bool | None = None,
 ) -> Device:
     """A device of the ledger; nothing listens on its RTSP port unless told."""
     return Device(
@@ -37,4 +38,5 @@ def a_device(
         stream_path=stream_path,
         tls=tls,
         port_forwarded=port_forwarded,
+        rtsp_basic=rtsp_basic,
     )

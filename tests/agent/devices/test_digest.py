@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import time
 
 import pytest
 
@@ -85,3 +86,12 @@ def test_basic_and_stale_are_seen() -> None:
     challenge = digest_challenge(['Digest realm="r", nonce="n", stale=TRUE, algorithm=MD5-sess'])
     assert challenge is not None
     assert (challenge.stale, challenge.session) == (True, True)
+
+
+@pytest.mark.parametrize("filling", ["a", "a ", "a=", 'a="', ", ", "digest ", "basic a", "\\"])
+def test_a_challenge_as_long_as_a_header_can_be_is_read_at_once(filling: str) -> None:
+    header = "Digest realm=r, nonce=n, " + filling * (60_000 // len(filling))
+    began = time.process_time()
+    digest_challenge((header,))
+    offers_basic((header,))
+    assert time.process_time() - began < 1.0

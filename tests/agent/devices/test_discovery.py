@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from ipaddress import ip_network
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from lxml import etree
 
 from agent.devices import OnvifRoom
-from agent.devices.discovery import read_match
+from agent.devices.discovery import DATAGRAMS_OF_A_HOST, Shares, read_match
 from tests.agent.devices.builders import QUICK
 from tests.support.recorded import onvif_data
 from tests.support.virtual_county import entry, free_ip, running
@@ -113,6 +117,29 @@ def test_an_answer_to_somebody_elses_probe_does_not_count() -> None:
     with responder(host, lambda _probe: [match(relates="urn:uuid:theirs"), b"\xff\xfe\x00", b""]):
         found = ROOM.discover([f"{host}/32"])
     assert host not in {one.host for one in found}
+
+
+def test_a_neighbour_that_floods_silences_nobody_else() -> None:
+    """5,000 datagrams of garbage, and as many answers as a sender may not have, before the honest answer."""
+    evil, good = free_ip(), free_ip()
+
+    def flood(probe: bytes) -> list[bytes]:
+        return [b"x" * 40] * 1250 + [match(relates=_message_id(probe))] * (2 * DATAGRAMS_OF_A_HOST)
+
+    with responder(evil, flood), responder(good, lambda probe: [match(relates=_message_id(probe))]):
+        began_s = time.monotonic()
+        hosts = {one.host for one in ROOM.discover([f"{evil}/32", f"{good}/32"])}
+        assert time.monotonic() - began_s >= QUICK.listen_s
+    assert {evil, good} <= hosts
+
+
+@given(st.lists(st.tuples(st.sampled_from(["a", "b", "c"]), st.booleans()), max_size=400))
+def test_a_sender_has_its_share_whatever_the_others_send(sent: list[tuple[str, bool]]) -> None:
+    shares, parsed, ours = Shares(), Counter[str](), Counter[str]()
+    for sender, is_ours in sent:
+        ours[sender] += is_ours
+        parsed[sender] += shares.admits(sender, b"<RelatesTo>id" if is_ours else b"x", {"id"})
+    assert parsed == {one: min(count, DATAGRAMS_OF_A_HOST) for one, count in ours.items()}
 
 
 def test_of_a_large_subnet_so_many_addresses_are_asked_and_no_more() -> None:

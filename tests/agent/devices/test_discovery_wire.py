@@ -23,7 +23,7 @@ def test_a_24_is_found_in_five_seconds_by_multicast_and_without() -> None:
 
 
 def test_slow_missing_and_double_are_wrong() -> None:
-    good = Figure("10.77.0.0/24", 64, 3.0, 64, 3.6, 64, 500, 0)
+    good = Figure("10.77.0.0/24", 64, 3.0, 64, 64, "10.77.0.0/22", 3.6, 64, 500, 0)
     assert wrong(good) == []
     assert wrong(replace(good, command_s=5.1)) == ["10.77.0.0/24 command: 5.1 s, more than 5"]
     assert wrong(replace(good, multicast_found=63)) == ["10.77.0.0/24 multicast: 63 of 64 devices found"]

@@ -205,9 +205,10 @@ def test_one_that_showed_itself_and_does_not_any_more_waits_for_some_looks(
     with site(tmp_path, "dahua-like") as there, contextlib.closing(there.room.open(there.row)) as adapter:
         assert adapter.climb().reason is Reason.OK
         monkeypatch.setattr(doorplates, "reference_at", lambda _host, wait_s: "")
-        for _ in range(SILENT_LOOKS):
+        for _ in range(SILENT_LOOKS + 2):
             evidence = adapter.climb()
             assert (evidence.reason, "未表明身份" in evidence.detail) == (Reason.HUNG, True)
+        monkeypatch.setattr(doorplates, "SILENT_S", 0.0)
         assert adapter.climb().reason is Reason.OK
 
 

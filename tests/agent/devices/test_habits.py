@@ -507,3 +507,18 @@ def test_a_guess_is_not_made_again_after_a_refusal() -> None:
             assert adapter.climb().reason is Reason.AUTH_FAILED
         assert count(county, "two", "auth_missing") == 1, "how it wants to be logged in to is asked anew"
         assert not county.device("two").users.locked()
+
+
+def test_who_wants_points_in_time_is_renewed_with_them() -> None:
+    limits = replace(QUICK, lease_s=4)
+    with two_alike("plain", lifetime=Lifetime.ABSOLUTE) as county:
+        room = OnvifRoom(limits=limits)
+        subscription = room.subscribe(row(county, "one"))
+        with contextlib.closing(subscription):
+            ends = time.monotonic() + 5.5
+            while time.monotonic() < ends:
+                subscription.pull()
+        asked = county.call(lambda: dict(county.device("one").counters))
+        assert asked["op_Renew"] >= 1
+        assert room.counts()["renewed", ""] >= 1
+        assert asked["op_CreatePullPointSubscription"] == 3, "unasked log-in, a duration refused, the one"

@@ -11,12 +11,15 @@ import ast
 import contextlib
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
 import pytest
 
 import agent.devices
+from agent.app import found_device
+from agent.config import SearchSection
 from agent.devices import Limits, OnvifRoom
 from agent.devices.account import Account
 from agent.devices.address import Endpoint
@@ -30,7 +33,7 @@ from agent.devices.upkeep.tours import Spot
 from agent.devices.wsdl import shared_services, shipped_wsdls
 from agent.errors import DeviceError, DeviceTrouble
 from agent.management import Value
-from agent.model import Identity, Secret
+from agent.model import Device, Identity, Secret
 from protocol.words import DeviceClass
 from tests.agent.devices.builders import QUICK, a_device
 from tests.support.hostile import Hostile, answering
@@ -108,23 +111,38 @@ def listener() -> Iterator[Hostile]:
         yield server
 
 
+INTEGRATED, FOUND = "integrated", "found"
+READ_ONLY = pytest.mark.parametrize("kind", [INTEGRATED, FOUND])
+"""Rows to which nothing is written: the police's, and those of which nobody said what they are."""
+
+
+def read_only_row(host: str, port: int, kind: str) -> Device:
+    if kind == INTEGRATED:
+        return a_device(host, port, password="pass-word-1", device_class=DeviceClass.INTEGRATED)
+    row = found_device("cam-1", host=host, port=port, search=SearchSection())
+    return replace(row, username="admin", password=Secret("pass-word-1"))
+
+
 @contextlib.contextmanager
-def session_to(listener: Hostile) -> Iterator[tuple[Session, Endpoint]]:
-    device = a_device(listener.host, listener.port, device_class=DeviceClass.INTEGRATED)
+def session_to(listener: Hostile, kind: str = INTEGRATED) -> Iterator[tuple[Session, Endpoint]]:
+    device = read_only_row(listener.host, listener.port, kind)
     account = Account(device.username, device.password, rest_s=1)
     session = Session(device, account, shared_services(), limits=Limits())
     with contextlib.closing(session):
         yield session, Endpoint(listener.host, listener.port, "/onvif/device_service")
 
 
-def test_no_operation_of_any_wsdl_but_the_reading_ones_gets_past_the_session(listener: Hostile) -> None:
+@READ_ONLY
+def test_no_operation_of_any_wsdl_but_the_reading_ones_gets_past_the_session(
+    listener: Hostile, kind: str
+) -> None:
     """Not only those sent today: whatever ONVIF has."""
     refused = sorted(
         name for name in onvif_operations() | WRITES if not name.startswith("Get") and name not in READS
     )
     assert len(refused) > 150
     before = listener.connections
-    with session_to(listener) as (session, endpoint):
+    with session_to(listener, kind) as (session, endpoint):
         for name in refused:
             question = plain_question(name, endpoint, element("urn:any", name), action="")
             for way in (
@@ -208,9 +226,9 @@ def county() -> Iterator[RunningCounty]:
 
 
 @contextlib.contextmanager
-def rooms(county: RunningCounty) -> Iterator[tuple[DeviceSettings, Upkeep]]:
+def rooms(county: RunningCounty, kind: str = INTEGRATED) -> Iterator[tuple[DeviceSettings, Upkeep]]:
     device = county.device()
-    row = a_device(device.ip, device.http_port, password="pass-word-1", device_class=DeviceClass.INTEGRATED)
+    row = read_only_row(device.ip, device.http_port, kind)
     room = OnvifRoom(limits=QUICK)
     with (
         contextlib.closing(room.settings(row)) as settings,
@@ -230,9 +248,10 @@ def test_every_public_call_is_known_to_read_or_to_write(county: RunningCounty) -
     assert found == READING_CALLS | CALLS.keys() | {f"settings.{name}.write" for name in _SETTING}
 
 
+@READ_ONLY
 @pytest.mark.parametrize("call", CALLS)
-def test_a_writing_call_reaches_no_wire(county: RunningCounty, call: str) -> None:
-    with rooms(county) as (settings, upkeep):
+def test_a_writing_call_reaches_no_wire(county: RunningCounty, call: str, kind: str) -> None:
+    with rooms(county, kind) as (settings, upkeep):
         before = county.device().counters["requests"]
         with pytest.raises(DeviceError) as caught:
             CALLS[call](settings, upkeep)
@@ -240,9 +259,10 @@ def test_a_writing_call_reaches_no_wire(county: RunningCounty, call: str) -> Non
         assert county.device().counters["requests"] == before
 
 
+@READ_ONLY
 @pytest.mark.parametrize("aspect", _SETTING)
-def test_a_written_setting_reaches_no_wire(county: RunningCounty, aspect: str) -> None:
-    with rooms(county) as (settings, _upkeep):
+def test_a_written_setting_reaches_no_wire(county: RunningCounty, aspect: str, kind: str) -> None:
+    with rooms(county, kind) as (settings, _upkeep):
         before = county.device().counters["requests"]
         with pytest.raises(DeviceError) as caught:
             settings[aspect].write(_SETTING[aspect], confirmed=True)
@@ -250,14 +270,25 @@ def test_a_written_setting_reaches_no_wire(county: RunningCounty, aspect: str) -
         assert county.device().counters["requests"] == before
 
 
-def test_a_password_of_an_integrated_device_is_not_changed(county: RunningCounty) -> None:
+@READ_ONLY
+def test_a_password_is_not_changed(county: RunningCounty, kind: str) -> None:
     device = county.device()
-    row = a_device(device.ip, device.http_port, password="pass-word-1", device_class=DeviceClass.INTEGRATED)
+    row = read_only_row(device.ip, device.http_port, kind)
     before = county.device().counters["requests"]
     with pytest.raises(DeviceError) as caught:
         OnvifRoom(limits=QUICK)._set_password(row, Secret("New-pass-word-2"))
     assert caught.value.kind is DeviceTrouble.READ_ONLY
+    assert "[[device]]" in caught.value.detail
     assert county.device().counters["requests"] == before
+
+
+@READ_ONLY
+def test_no_scorecard_writes(county: RunningCounty, kind: str) -> None:
+    device = county.device()
+    before = device.counters["requests"]
+    with pytest.raises(DeviceError) as caught:
+        OnvifRoom(limits=QUICK).examine(read_only_row(device.ip, device.http_port, kind), write=True)
+    assert (caught.value.kind, device.counters["requests"]) == (DeviceTrouble.READ_ONLY, before)
 
 
 _NETWORK = re.compile(
@@ -268,7 +299,7 @@ MAY = {
     "transport": {"http.client", "socket", "ssl"},
     "tls": {"ssl"},
     "icmp": {"socket"},
-    "sip": {"socket"},
+    "sip": {"socket", "selectors"},
     "sip_message": set(),
     "probe_series": {"socket", "select", "selectors"},
     "discovery": {"socket", "selectors"},
@@ -329,11 +360,16 @@ def test_a_session_asks_whether_it_may_before_it_sends() -> None:
         if isinstance(method, ast.FunctionDef) and "self.transport." in ast.unparse(method)
     }
     assert sending.keys() == {
-        *("_sent", "_got", "_uploaded", "ask_with_file", "close"),
-        *("__init__", "recognise"),
+        *("_sent", "_got", "_uploaded", "_with_file", "close"),
+        *("__init__", "recognise", "_trying"),
     }
+    assert sending["_trying"].count("self.transport.") == sending["_trying"].count("self.transport.left_s()")
     assert "self.transport.introduce = " in sending["__init__"]
-    assert "_require_allowed" in sending["ask_with_file"]
+    asking = {
+        method.name: ast.unparse(method) for method in session.body if isinstance(method, ast.FunctionDef)
+    }
+    assert [name for name, text in asking.items() if "self._with_file(" in text] == ["ask_with_file"]
+    assert "_require_allowed" in asking["ask_with_file"]
 
 
 def public_calls(part: object) -> set[str]:

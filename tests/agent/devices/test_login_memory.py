@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from agent.devices import OnvifRoom
+from agent.devices.account import Account
 from agent.devices.login_memory import MODE_TOPIC, REST_TOPIC, LoginMemory
 from agent.model import Device, Secret
 from agent.outbox.notebook import SqliteNotebook
@@ -117,3 +118,15 @@ def test_the_note_does_not_hold_the_password(book: SqliteNotebook) -> None:
     document = book.noted("cam", REST_TOPIC) or ""
     assert "hunter2" not in document
     assert "admin" not in document
+
+
+def test_who_lifts_the_rest_beside_the_running_box_lifts_it_there_too(book: SqliteNotebook) -> None:
+    running_box, by_hand = (
+        Account("admin", Secret("x"), rest_s=600, memory=LoginMemory(book, "cam")) for _ in range(2)
+    )
+    running_box.refused()
+    assert running_box.rest_left_s() > 0
+    by_hand.forgiven()
+    assert running_box.rest_left_s() == 0
+    running_box.refused()
+    assert running_box.rest_left_s() > 0

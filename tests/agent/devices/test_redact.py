@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from agent.devices.redact import quoted, redact
@@ -38,3 +40,31 @@ def test_what_is_no_secret_stays() -> None:
 def test_device_text_becomes_one_short_line() -> None:
     assert quoted("a\r\nb\x00c\u202ed") == "a b c d"
     assert len(quoted("x" * 500)) == 120
+
+
+@pytest.mark.parametrize(
+    "filling",
+    [
+        *("a", "a ", "a-", "a.", "a://", "http://a:", "//@", "<", "<Password>", "<Password ", "<a:Nonce>x"),
+        *(
+            "password",
+            "password=",
+            "user=a_",
+            "authorization: ",
+            "authorization:a",
+            'response="',
+            "cnonce=",
+            "\x00",
+        ),
+    ],
+)
+def test_a_long_text_is_read_at_once_whatever_a_device_writes(filling: str) -> None:
+    text = filling * (200_000 // len(filling))
+    began = time.process_time()
+    quoted(text)
+    assert time.process_time() - began < 1.0
+
+
+def test_a_password_that_is_never_closed_is_cut_out_too() -> None:
+    assert redact("<Password>geheim") == "<Password>***"
+    assert redact("-http://u:geheim@h/") == "-http://h/"

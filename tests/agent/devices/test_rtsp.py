@@ -21,7 +21,6 @@ def climbed(speech: Speech, **more: str) -> Evidence:
         device = a_device(rtsp_port=video.port, stream_path="/live/sub", **more)  # type: ignore[arg-type]
         adapter = OnvifRoom(limits=QUICK).open(device)
         evidence = adapter.climb()
-        assert adapter.stream_uri() == f"rtsp://127.0.0.1:{video.port}/live/sub"
         adapter.close()
     return evidence
 

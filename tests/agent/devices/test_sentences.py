@@ -30,6 +30,12 @@ def test_a_wrong_clock_is_told_in_days_hours_and_minutes(error_s: float, chinese
     assert english in said
 
 
+def test_read_only_says_the_same_in_both_languages() -> None:
+    chinese, english = sentences.read_only("10.0.0.9", "SetScopes").split(" / ")
+    assert "整合类" in chinese and "公安" in chinese and "只读" in chinese
+    assert "integrated" in english and "police" in english and "read only" in english
+
+
 def test_chinese_sentences_have_chinese_punctuation() -> None:
     tree = ast.parse(Path(sentences.__file__).read_text())
     texts = [

@@ -10,7 +10,9 @@ import pytest
 from agent.devices import OnvifRoom
 from agent.devices.neighbours import neighbours
 from agent.devices.survey import Kind, Ports, Surveyed
+from agent.ports import Found, Unusable
 from tests.agent.devices.builders import QUICK
+from tests.support import sip_peer
 from tests.support.hostile import Hostile, answering
 from tests.support.processes import free_port
 from tests.support.virtual_county import entry, running
@@ -106,3 +108,54 @@ def test_a_camera_with_https_alone_is_found_as_that_and_recognised() -> None:
         met = OnvifRoom(limits=QUICK).look_at(device.ip, device.http_port)
         assert met is not None
         assert any(device.identity.uuid in reference for reference in met.references)
+
+
+def test_whoever_announces_itself_is_asked_where_it_says_it_speaks() -> None:
+    room = OnvifRoom(limits=QUICK)
+    with answering(lambda _: refusing()) as fresh, running(entry("cam")) as county:
+        cam = county.device()
+        announced = [
+            Found("urn:uuid:1", "", fresh.host, fresh.port),
+            Found("urn:uuid:2", "", cam.ip, cam.http_port),
+            Found("urn:uuid:3", "", "127.77.77.77", free_port()),
+        ]
+        told = room.asked(announced)
+    assert [one.kind for one in told] == [Kind.NOT_ACTIVATED, Kind.ONVIF, Kind.OTHER]
+    assert "未激活" in told[0].detail
+    assert "不应答" in told[2].detail
+    assert not [name for name in cam.counters if name.startswith("auth_wrong")]
+
+
+def test_knocking_hands_out_what_cannot_be_taken_in() -> None:
+    unusable: list[Unusable] = []
+    with answering(lambda _: RTSP) as stream, answering(lambda _: PAGE) as printer:
+        for rtsp, web in ((stream.port, free_port()), (free_port(), printer.port)):
+            found = OnvifRoom(limits=QUICK).knock(
+                ["127.0.0.1/32"], leave=(), unusable=unusable.append, ports=Ports((web,), rtsp)
+            )
+            assert found == []
+    assert [(one.host, one.kind) for one in unusable] == [("127.0.0.1", "rtsp_only")], "and no printer"
+    assert "台账" in unusable[0].detail
+
+
+def test_an_endpoint_that_speaks_sip_alone_is_found_by_one_datagram() -> None:
+    came: list[bytes] = []
+
+    def answer(request: bytes, _number: int) -> list[bytes]:
+        came.append(request)
+        return [sip_peer.reply(request, "200 OK")]
+
+    with sip_peer.udp(answer) as port:
+        ports = Ports((free_port(),), free_port(), sip=port)
+        told = seen("127.0.0.1", ports)
+        assert OnvifRoom(limits=QUICK).survey(["127.0.0.2/32"], ports=ports) == [], "nobody is nobody"
+    assert told is not None
+    assert (told.kind, told.port) == (Kind.CONFERENCE, port)
+    assert "Codec 9" in told.detail and "conference_endpoint" in told.detail
+    assert len(came) == 1
+    assert came[0].startswith(b"OPTIONS ")
+
+
+def test_a_sip_port_that_is_silent_or_talks_nonsense_is_nobody() -> None:
+    with sip_peer.udp(lambda _request, _number: [b"nonsense"] * 50) as port:
+        assert seen("127.0.0.1", Ports((free_port(),), free_port(), sip=port)) is None

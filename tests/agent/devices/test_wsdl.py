@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
@@ -136,3 +137,22 @@ def test_an_installation_without_wsdls_says_what_to_do(
     monkeypatch.syspath_prepend(str(tmp_path))
     with pytest.raises(RuntimeError, match="--reinstall"):
         shipped_wsdls()
+
+
+def test_an_answer_with_names_nobody_knows_leaves_nothing_for_the_collector() -> None:
+    """zeep keeps each failed search in a ring with the tree of the answer."""
+    body = (
+        "<tds:GetCapabilitiesResponse><tds:Capabilities><tt:Extension><tt:OfSomeMake/></tt:Extension>"
+        "</tds:Capabilities></tds:GetCapabilitiesResponse>"
+    )
+    operation = shared_services().operation("devicemgmt", "GetCapabilities")
+    text = ENVELOPE.format(prolog="", body=body).encode()
+    operation.response(etree.fromstring(text))
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(20):
+            operation.response(etree.fromstring(text))
+        assert gc.collect() == 0
+    finally:
+        gc.enable()

@@ -77,3 +77,16 @@ def test_a_file_of_newer_software_is_refused_and_kept(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="newer software"):
         SqliteNotebook(path)
     assert path.exists()
+
+
+def test_only_its_owner_reads_the_notebook(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        book = SqliteNotebook(tmp_path / "notebook.db")
+        book.note("cam-1", "x", "kept")
+        modes = {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()}
+        book.close()
+    finally:
+        os.umask(before)
+    assert "notebook.db" in modes
+    assert set(modes.values()) == {0o600}

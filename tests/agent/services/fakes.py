@@ -54,6 +54,7 @@ class FakeAdapter:
         self.script = list(evidence)
         self.climbs = 0
         self.forgotten = 0
+        self.streams_refused = 0
         self.closed = False
         self.bug: Exception | None = None
 
@@ -68,6 +69,9 @@ class FakeAdapter:
 
     def stream_uri(self) -> str:
         return "rtsp://127.0.0.1/"
+
+    def stream_refused(self) -> None:
+        self.streams_refused += 1
 
     def snapshot(self) -> bytes:
         return b""
@@ -106,6 +110,7 @@ class FakeVideoRoom:
 
     def __init__(self) -> None:
         self.streams: dict[str, FakeStream] = {}
+        self.refused: dict[str, Callable[[], object]] = {}
 
     def watch(
         self,
@@ -113,8 +118,11 @@ class FakeVideoRoom:
         uri: Callable[[], str],
         judge: FrameJudge,
         on_findings: Callable[[Frame, Sequence[Finding]], None],
+        *,
+        refused: Callable[[], object] = lambda: None,
     ) -> FakeStream:
         self.streams[of.id] = FakeStream(on_findings)
+        self.refused[of.id] = refused
         return self.streams[of.id]
 
 

@@ -58,6 +58,47 @@ def test_one_that_answers_at_two_addresses_is_told_and_stays() -> None:
     assert placed(ROWS, {A1: None, A2: marks(1), A3: marks(1)}).moves == ()
 
 
+H1, H3 = ("10.0.0.1", 443), ("10.0.0.3", 443)
+SAFE = {"gate": Row(marks(1), H1, tls=True)}
+
+
+def test_a_second_door_of_its_own_host_is_home() -> None:
+    """A camera with HTTPS that announces plain HTTP as well."""
+    for own in (marks(1), None, Marks()):
+        plan = placed(SAFE, {H1: own, A1: marks(1)}, announced={A1: False}, looked=frozenset({H1, A1}))
+        assert (plan.moves, plan.collisions, plan.ask) == ((), (), ())
+
+
+def test_a_port_of_another_scheme_is_never_taken() -> None:
+    assert placed(SAFE, {H1: None, A3: marks(1)}, announced={A3: False}).moves == (Move("gate", H1, H3),)
+    plain = {"gate": Row(marks(1), A1)}
+    plan = placed(plain, {A1: None, H3: marks(1)}, announced={H3: True})
+    assert plan.moves == (Move("gate", A1, A3),)
+
+
+def test_a_port_of_its_scheme_is_taken_and_of_two_doors_the_one_that_fits() -> None:
+    other = ("10.0.0.3", 8443)
+    seen: dict[Address, Marks | None] = {H1: None, A3: marks(1), other: marks(1)}
+    plan = placed(SAFE, seen, announced={A3: False, other: True})
+    assert (plan.moves, plan.collisions) == ((Move("gate", H1, other),), ())
+
+
+def test_behind_port_forwarding_the_port_is_kept() -> None:
+    rows = {"gate": Row(marks(1), ("10.0.0.1", 8001), port_forwarded=True)}
+    plan = placed(rows, {("10.0.0.1", 8001): None, A3: marks(1)}, announced={A3: False})
+    assert plan.moves == (Move("gate", ("10.0.0.1", 8001), ("10.0.0.3", 8001)),)
+
+
+def test_a_port_that_changed_on_the_device_is_taken_once_it_was_looked_at_and_the_old_one_is_dead() -> None:
+    new = ("10.0.0.1", 8000)
+    said: dict[Address, Marks | None] = {A1: None, new: marks(1)}
+    plan = placed(ROWS, said, announced={new: False}, looked=frozenset({A1}))
+    assert (plan.moves, plan.ask) == ((), (new,))
+    looked = frozenset({A1, new})
+    assert placed(ROWS, said, announced={new: False}, looked=looked).moves == (Move("gate", A1, new),)
+    assert placed(ROWS, said | {A1: marks(1)}, announced={new: False}, looked=looked).moves == ()
+
+
 def test_a_shape_without_marks_moves_a_device_only_when_it_lets_nobody_in() -> None:
     seen: dict[Address, Marks | None] = {A1: Marks(), A3: marks(1)}
     assert placed(ROWS, seen).moves == ()

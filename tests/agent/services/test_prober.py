@@ -100,13 +100,13 @@ def test_a_new_interval_counts_from_the_next_climb() -> None:
     assert box.climbs_within(60) == [28, 38, 48, 58]
 
 
-def test_a_new_password_is_tried_at_once() -> None:
+def test_who_asks_for_a_look_does_not_lift_the_rest_of_a_password() -> None:
     box = Box(Evidence(Rung.ONVIF, Reason.AUTH_FAILED))
     box.climbs_within(10)
-    assert box.prober.forget_failures("gate-1")
-    assert box.adapter.forgotten == 1
+    assert box.prober.nudge("gate-1")
     assert box.climbs_within(2)[:1] == [0]
-    assert not box.prober.forget_failures("nobody")
+    assert box.adapter.forgotten == 0
+    assert not box.prober.nudge("nobody")
 
 
 def test_a_wrong_clock_is_told_when_seen_twice_and_told_again_when_right() -> None:

@@ -108,9 +108,15 @@ def test_a_stream_is_read_at_the_new_address_and_its_zones_go_along() -> None:
         watch=WatchSection(),
         on_change=lambda _device: None,
     )
-    watcher.add(OLD, FakeAdapter(OLD, GOOD))
+    there, here = FakeAdapter(OLD, GOOD), FakeAdapter(NEW, GOOD)
+    watcher.add(OLD, there)
+    room.refused[OLD.id]()
     before, eye = room.streams[OLD.id], watcher._eyes[OLD.id]
-    watcher.rebind(NEW, FakeAdapter(NEW, GOOD))
+    watcher.rebind(NEW, here)
+    room.refused[OLD.id]()
+    assert (there.streams_refused, here.streams_refused) == (1, 1), (
+        "who opens the stream is told of a refusal"
+    )
     assert before.closed
     assert room.streams[OLD.id] is not before
     assert watcher._eyes[OLD.id] is eye

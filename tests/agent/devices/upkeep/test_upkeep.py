@@ -12,12 +12,15 @@ import pytest
 
 from agent.devices import OnvifRoom
 from agent.devices.upkeep import Upkeep
+from agent.devices.upkeep import head as head_of_upkeep
 from agent.devices.upkeep.accounts import User, new_password
 from agent.devices.upkeep.files import Firmware
+from agent.devices.upkeep.proof import Proof
 from agent.errors import DeviceError, DeviceTrouble
 from agent.model import Identity, Secret
 from protocol.words import DeviceClass
 from simulator.device import images
+from simulator.device.place import Position
 from tests.agent.devices.builders import QUICK, a_device
 from tests.support.virtual_county import RunningCounty, entry, running
 
@@ -98,6 +101,16 @@ def test_an_account_below_administrator_is_given_another_level_and_keeps_its_pas
             upkeep.accounts.set_level("outpost", "User")
 
 
+def test_an_account_that_is_not_listed_is_given_no_password_and_no_level() -> None:
+    with camera() as (county, upkeep):
+        with pytest.raises(DeviceError) as caught:
+            upkeep.accounts.set_password("nobody", Secret("new-Pass-word-1"))
+        assert caught.value.kind is DeviceTrouble.BAD_VALUE
+        assert "nobody" in caught.value.detail and "admin" in caught.value.detail
+        assert "new-Pass" not in str(caught.value)
+        assert county.device().counters["op_SetUser"] == 0
+
+
 def test_an_account_that_was_not_kept_is_no_success() -> None:
     with camera() as (county, upkeep):
         county.switch(lying_set=True)
@@ -157,7 +170,29 @@ def test_a_backup_is_put_back_on_its_own_device_alone(tmp_path: Path) -> None:
         with refused(DeviceTrouble.BAD_VALUE):
             upkeep.files.restore(file, of=IDENTITY)
         assert county.device().hostname == "changed"
-        upkeep.files.restore(file, of=IDENTITY, force=True)
+        assert upkeep.files.restore(file, of=IDENTITY, force=True).proof is Proof.COMPARED
+        assert county.device().hostname == "cam"
+
+
+@pytest.mark.parametrize("make", ["plain", "old-hik-like"])
+def test_a_restore_that_changed_nothing_is_no_success(tmp_path: Path, make: str) -> None:
+    with camera(personality=make) as (county, upkeep):
+        file = tmp_path / "cam.backup"
+        file.write_bytes(upkeep.files.backup())
+        county.device().hostname = "changed"
+        county.switch(lying_set=True)
+        with refused(DeviceTrouble.NOT_KEPT):
+            upkeep.files.restore(file, of=IDENTITY, force=True)
+        assert county.device().counters["reboots"] == 1
+
+
+def test_a_backup_that_looks_otherwise_afterwards_is_not_called_restored(tmp_path: Path) -> None:
+    """Makes put the time or a new key into every backup: the bytes prove nothing then."""
+    with camera() as (county, upkeep):
+        file = tmp_path / "cam.backup"
+        file.write_bytes(upkeep.files.backup() + b"taken at noon")
+        county.device().hostname = "changed"
+        assert upkeep.files.restore(file, of=IDENTITY, force=True).proof is Proof.NOT_COMPARABLE
         assert county.device().hostname == "cam"
 
 
@@ -228,9 +263,30 @@ def test_the_present_view_becomes_home() -> None:
         assert head is not None
         county.call(lambda: head.go(head.presets["2"][1]))
         upkeep.head.stop()
+        assert upkeep.head.go_home() is Proof.NOT_COMPARABLE  # where home is was not seen
+        upkeep.head.turn_to("2")
         upkeep.head.set_home()
-        assert head.home != head.presets["1"][1]
-        upkeep.head.go_home()
+        assert head.home == head.position() != Position()
+        upkeep.head.turn_to("1")
+        assert upkeep.head.go_home() is Proof.COMPARED
+
+
+def test_a_home_that_was_not_kept_is_found_out_when_the_head_goes_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with camera(kind="ptz_dome") as (county, upkeep):
+        county.switch(lying_set=True)
+        upkeep.head.turn_to("2")
+        upkeep.head.set_home()
+        monkeypatch.setattr(head_of_upkeep, "TURN_S", 0.4)
+        with refused(DeviceTrouble.NOT_KEPT):
+            upkeep.head.go_home()
+
+
+def test_a_head_that_does_not_tell_where_it_looks_leaves_home_open() -> None:
+    with camera(kind="ptz_dome", personality="reolink-like") as (_county, upkeep):
+        upkeep.head.set_home()
+        assert upkeep.head.go_home() is Proof.NOT_COMPARABLE
 
 
 def test_a_fixed_camera_has_no_presets() -> None:

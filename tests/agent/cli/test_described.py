@@ -1,0 +1,153 @@
+"""``--host``: one device described by hand. What is remembered of it, and what is never written to it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agent.__main__ import main
+from agent.cli import described
+from agent.errors import ConfigError
+from agent.outbox.notebook import SqliteNotebook
+from agent.services.register import DeviceRegister, Place
+from tests.agent.cli.test_devices import PASSWORD, Run
+from tests.agent.cli.test_devices import logging_left_as_it_was as logging_left_as_it_was
+from tests.support.virtual_county import RunningCounty, entry, running
+
+WRONG = "wrong-word-1"
+
+
+@pytest.fixture
+def county() -> Iterator[RunningCounty]:
+    with running(entry("cam", personality="reolink-like")) as started:
+        yield started
+
+
+@pytest.fixture
+def run(tmp_path: Path, county: RunningCounty, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a command about the device at ``--host``; the password file is ``wrong`` or ``right``."""
+    (tmp_path / "right").write_text(PASSWORD)
+    (tmp_path / "wrong").write_text(WRONG)
+    device = county.device()
+    host = f"{device.ip}:{device.http_port}"
+
+    def carried(*words: str, file: str = "right") -> tuple[int, str, str]:
+        login = ["--host", host, "--user", "admin", "--password-file", str(tmp_path / file)]
+        status = main(["--log-level", "ERROR", "devices", *words, *login])
+        told = capsys.readouterr()
+        assert PASSWORD not in told.out + told.err
+        return status, told.out, told.err
+
+    return carried
+
+
+def failures(county: RunningCounty) -> int:
+    told = county.device().counters
+    return sum(count for name, count in told.items() if name.startswith("auth_") and name != "auth_missing")
+
+
+def test_a_wrong_password_run_after_run_does_not_lock_the_camera(
+    run: Run, county: RunningCounty, state: Path
+) -> None:
+    said = [run("show", file="wrong")[1] for _ in range(7)]
+    assert 1 <= failures(county) <= 2
+    assert not county.device().users.locked()
+    assert "10 分钟" in said[0]
+    assert all("重启边缘盒服务" not in one and "--password-file" in one for one in said)
+    assert run("show")[0] == 0, "another password is tried at once"
+    kept = state / "outpost"
+    assert kept.stat().st_mode & 0o777 == 0o700
+    for file in kept.iterdir():
+        assert file.stat().st_mode & 0o077 == 0
+        assert WRONG.encode() not in file.read_bytes() and PASSWORD.encode() not in file.read_bytes()
+
+
+def test_retry_lifts_the_rest_of_a_described_device(run: Run, county: RunningCounty) -> None:
+    run("show", file="wrong")
+    before = failures(county)
+    assert run("retry", file="wrong")[0] == 0
+    assert run("show", file="wrong")[0] == 1
+    assert failures(county) > before
+
+
+def test_without_a_place_to_remember_nothing_is_promised(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    status, out, err = run("show", file="wrong")
+    assert status == 1
+    assert err.count("没有可写的用户目录") == 1 and "nothing is remembered" in err
+    assert "不再重试" not in out and "not tried again" not in out and "锁定" in out
+    assert run("show")[0] == 0
+
+
+def test_a_described_device_is_only_read_until_its_class_is_named(run: Run, county: RunningCounty) -> None:
+    for words in (
+        ("set", "encoder", "sub.fps=5"),
+        ("set", "device", "encoder", "sub.fps=5"),
+        ("reboot", "--yes"),
+    ):
+        status, out, _ = run(*words)
+        assert status == 1
+        assert "--class" in out and "公安" not in out and "police" not in out
+    assert not [name for name in county.device().counters if name.startswith(("op_Set", "op_System"))]
+    assert run("set", "encoder", "sub.fps=5", "--class", "smart_camera")[0] == 0
+    assert county.device().encoders["sub"].fps == 5
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_what_a_ledger_knows_as_integrated_is_not_written_whatever_class_is_named(
+    run: Run, county: RunningCounty, tmp_path: Path, moved: bool
+) -> None:
+    device, listed = county.device(), "10.9.9.9" if moved else county.device().ip
+    if moved:
+        with contextlib.closing(SqliteNotebook(tmp_path / "notebook.db")) as book:
+            place = Place(device.ip, device.http_port, 1_790_000_000.0, listed, 80)
+            DeviceRegister(book).seen("police", place)
+    config = tmp_path / "box.toml"
+    config.write_text(
+        f'[box]\nid = "box-1"\ndata_dir = "{tmp_path}"\n[centre]\nhost = "127.0.0.1"\n'
+        f'mac_key_file = "{tmp_path}/key"\n[[device]]\nid = "police"\nclass = "integrated"\n'
+        f'host = "{listed}"\n'
+    )
+    words = ("set", "encoder", "sub.fps=5", "--class", "smart_camera", "--config", str(config))
+    status, out, _ = run(*words)
+    assert status == 1
+    assert "整合类" in out
+    assert county.device().counters["op_SetVideoEncoderConfiguration"] == 0
+
+
+def test_the_device_of_a_host_needs_no_name_and_takes_some(run: Run, county: RunningCounty) -> None:
+    for name in ((), ("device",), (county.device().ip,)):
+        assert run("show", *name)[0] == 0
+    assert "sub.fps" in run("get", "encoder")[1]
+    told = json.loads(run("show", "--json")[1])
+    assert told["id"] == f"{county.device().ip}:{county.device().http_port}"
+    assert run("show", "other")[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port"),
+    [
+        ("10.0.0.9", "10.0.0.9", None),
+        ("cam.lan:8000", "cam.lan", 8000),
+        ("[::1]:80", "::1", 80),
+        ("[::1]", "::1", None),
+        ("fe80::1", "fe80::1", None),
+    ],
+)
+def test_an_address_is_read(text: str, host: str, port: int | None) -> None:
+    assert described.where(text) == (host, port)
+
+
+@pytest.mark.parametrize(
+    "text", ["10.0.0.9:0", "10.0.0.9:65536", "10.0.0.9:", "h:80x", ":80", "[::1]:a", "a b"]
+)
+def test_an_address_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError):
+        described.where(text)
