@@ -511,7 +511,7 @@ def test_a_guess_is_not_made_again_after_a_refusal() -> None:
 
 def test_who_wants_points_in_time_is_renewed_with_them() -> None:
     limits = replace(QUICK, lease_s=4)
-    with two_alike("plain", lifetime=Lifetime.ABSOLUTE) as county:
+    with three_alike("plain", lifetime=Lifetime.ABSOLUTE) as county:
         room = OnvifRoom(limits=limits)
         subscription = room.subscribe(row(county, "one"))
         with contextlib.closing(subscription):
