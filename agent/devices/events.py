@@ -63,6 +63,10 @@ _MINUTES = 30.0
 """A lease so many times longer than asked for: the device reads seconds as minutes."""
 _CUT_OFF_S = 1.0
 """A pull that ends without an answer after less is no habit of the device."""
+_LONGER_AGAIN_S = 86_400.0
+"""A pull of the whole time is tried again so often: what was learned of long pulls may be over, or wrong."""
+_WAITED_OUT = 0.9
+"""A pull that waited for so much of its time and was answered was not cut off."""
 _FAILURES_FORGIVEN = 2
 """So many pulls in a row may fail on the way before the pull point is given back and made anew."""
 
@@ -127,6 +131,7 @@ class PullPoint:
         self._made_at = Pace(burst=MADE_BURST, every_s=MADE_EVERY_S)
         self._states_unasked = False
         self._cut_off_s: list[float] = []
+        self._longer_due_s = monotonic() + _LONGER_AGAIN_S
         self._closed = threading.Event()
         self._wait = wait or self._closed.wait
         self._swap = threading.Lock()
@@ -376,10 +381,11 @@ class PullPoint:
         self._habits.contradicted(Habit.NO_SYNCHRONIZATION)
 
     def _pulled(self, point: _PullPoint) -> etree._Element:
+        asked_s = self._pull_s()
         content = element(
             _EVENTS,
             "PullMessages",
-            element(_EVENTS, "Timeout", text=f"PT{self._pull_s():g}S"),
+            element(_EVENTS, "Timeout", text=f"PT{asked_s:g}S"),
             element(_EVENTS, "MessageLimit", text=str(MOST_MESSAGES)),
         )
         action = f"{_EVENTS}/PullPointSubscription/PullMessagesRequest"
@@ -388,22 +394,36 @@ class PullPoint:
             opened = self._session.faulty(self._to(point, "PullMessages", content, action))
         except DeviceError as error:
             waited_s = self._monotonic() - began
+            self._tried_longer(asked_s)
             if error.kind is not DeviceTrouble.BAD_ANSWER or waited_s < _CUT_OFF_S:
                 raise
             self._note_cut_off(waited_s)
             raise _CutOff(error.kind, error.device, error.detail) from error
         if opened.fault is not None:
+            self._tried_longer(asked_s)
             detail = sentences.subscription_lost(self._session.where, str(opened.fault))
             raise _Lost(DeviceTrouble.BAD_ANSWER, self.device.id, detail)
         if opened.content is None:
             detail = sentences.broken(self._session.where, "PullMessages: empty")
             raise self._session.error(DeviceTrouble.BAD_ANSWER, detail)
+        if self._monotonic() - began >= _WAITED_OUT * asked_s and self._tried_longer(asked_s):
+            self._habits.contradicted(Habit.LONGEST_PULL_S)
         return opened.content
 
     def _pull_s(self) -> float:
         """How long a pull waits: as configured, or less where the make cuts longer ones off."""
         learned = self._habits.value(Habit.LONGEST_PULL_S)
-        return self._limits.pull_s if learned is None else min(self._limits.pull_s, max(1.0, learned))
+        if learned is None or self._monotonic() >= self._longer_due_s:
+            return self._limits.pull_s
+        return min(self._limits.pull_s, max(1.0, learned))
+
+    def _tried_longer(self, asked_s: float) -> bool:
+        """Whether a pull was longer than what was learned to be safe; the next such one is a day away."""
+        learned = self._habits.value(Habit.LONGEST_PULL_S)
+        longer = learned is not None and asked_s > learned
+        if longer:
+            self._longer_due_s = self._monotonic() + _LONGER_AGAIN_S
+        return longer
 
     def _note_cut_off(self, waited_s: float) -> None:
         """Two pulls in a row without an answer after a while: longer ones are cut off here.

@@ -5,6 +5,8 @@
 
 Law: a habit is one of a closed set, each with one use, and a wrong one costs a question, never a device: who
 acts on a habit tries the usual way when it fails, and says so. A firmware change is another make.
+Law: a make is a device's own claim. What one device taught counts for itself at once, and for the others of
+the make only when a second one taught it too; nobody teaches of more than four makes a day.
 The way to log in is learned by voice: what is heard of a device before anybody logs in. Two ways under one
 voice are none.
 """
@@ -17,7 +19,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from lxml import etree
@@ -37,6 +39,12 @@ _SURE = 3
 _MOST_MAKES = 200
 _MOST_VOICES = 256
 _SEVERAL = "several"
+_TEACHERS = 2
+"""So many devices must show a habit before it counts for a third."""
+_MOST_TEACHERS = 4
+_MOST_NEW_MAKES = 4
+_NEW_MAKES_S = 86_400.0
+"""Makes that one device teaches of first, within a day of the wall clock: a firmware update is one."""
 
 
 class Habit(StrEnum):
@@ -60,11 +68,21 @@ class Habit(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One habit as it was learned: ``at`` in Unix seconds, ``seen`` how often, up to ``_SURE``."""
+    """One habit as it was learned: ``at`` in Unix seconds, ``seen`` how often, up to ``_SURE``.
+
+    ``taught`` holds the value by ledger id of the devices that showed it, the latest few.
+    """
 
     value: float
     at: float
     seen: int
+    taught: Mapping[str, float] = field(default_factory=dict)
+
+    def for_(self, device: str) -> Fact | None:
+        """The fact as it counts for one device: its own, else the mildest of those that others agree on."""
+        if device in self.taught:
+            return replace(self, value=self.taught[device])
+        return replace(self, value=max(self.taught.values())) if len(self.taught) >= _TEACHERS else None
 
 
 class LooseLeaves:
@@ -94,6 +112,7 @@ class HabitBook:
         self.notebook: Notebook = LooseLeaves() if notebook is None else notebook
         self.unix = unix
         self.lock = threading.Lock()
+        self._new_makes: dict[str, list[float]] = {}
 
     def of(self, device: str) -> Habits:
         """What is known for one device by its ledger id."""
@@ -112,17 +131,34 @@ class HabitBook:
                 self.notebook.strike(make, HABIT_TOPIC)
                 return
             self._make_room(make)
-            written = {habit: [fact.value, fact.at, fact.seen] for habit, fact in facts.items()}
+            written = {
+                habit: [fact.value, fact.at, fact.seen, dict(fact.taught)] for habit, fact in facts.items()
+            }
             self.notebook.note(make, HABIT_TOPIC, json.dumps(written))
 
+    def may_teach(self, device: str, make: str) -> bool:
+        """Whether ``device`` may teach of ``make``; counts it when the make is new. Under the lock."""
+        if self.notebook.noted(make, HABIT_TOPIC) is not None:
+            return True
+        now = self.unix()
+        lately = [at for at in self._new_makes.get(device, []) if abs(now - at) < _NEW_MAKES_S]
+        if len(lately) >= _MOST_NEW_MAKES:
+            return False
+        self._new_makes[device] = [*lately, now]
+        return True
+
     def _make_room(self, make: str) -> None:
+        """Strike a make: one that a single device taught before one that several did, then the oldest."""
         there = self.notebook.notes(HABIT_TOPIC)
         if make in there or len(there) < _MOST_MAKES:
             return
-        ages = {
-            one: max((fact.at for fact in _read(text).values()), default=0.0) for one, text in there.items()
-        }
-        self.notebook.strike(min(ages, key=ages.__getitem__), HABIT_TOPIC)
+
+        def worth(one: str) -> tuple[bool, float]:
+            facts = _read(there[one]).values()
+            shared = any(len(fact.taught) >= _TEACHERS for fact in facts)
+            return shared, max((fact.at for fact in facts), default=0.0)
+
+        self.notebook.strike(min(there, key=worth), HABIT_TOPIC)
 
 
 class Habits:
@@ -149,8 +185,11 @@ class Habits:
             self._book.notebook.note(self._device, MAKE_TOPIC, make)
 
     def known(self) -> dict[Habit, Fact]:
-        """All habits that are held now."""
-        return {} if self._make is None else self._book.facts(self._make)
+        """All habits that are held now, for this device."""
+        if self._make is None:
+            return {}
+        counted = {habit: fact.for_(self._device) for habit, fact in self._book.facts(self._make).items()}
+        return {habit: fact for habit, fact in counted.items() if fact is not None}
 
     def holds(self, habit: Habit) -> bool:
         """Whether the make is known to do so."""
@@ -168,12 +207,17 @@ class Habits:
         now = self._book.unix()
         with self._book.lock:
             facts = self._book.facts(self._make)
-            old = facts.get(habit)
-            same = old is not None and old.value == value
-            if old is not None and same and old.seen >= _SURE and abs(now - old.at) < _STAMPED_EVERY_S:
+            old = facts.get(habit) or Fact(value, now, 0)
+            same = old.taught.get(self._device) == value
+            if same and old.seen >= _SURE and abs(now - old.at) < _STAMPED_EVERY_S:
                 return
-            seen = min(_SURE, old.seen + 1) if old is not None and same else 1
-            self._book.write(self._make, {**facts, habit: Fact(value, now, seen)})
+            if not self._book.may_teach(self._device, self._make):
+                return
+            others = [item for item in old.taught.items() if item[0] != self._device]
+            taught = {**dict(others[-(_MOST_TEACHERS - 1) :]), self._device: value}
+            changed = self._device in old.taught and not same
+            seen = 1 if changed else min(_SURE, old.seen + 1)
+            self._book.write(self._make, {**facts, habit: Fact(value, now, seen, taught)})
 
     def contradicted(self, habit: Habit) -> None:
         """The device did otherwise: what was learned is forgotten."""
@@ -237,7 +281,8 @@ def _read(document: str | None) -> dict[Habit, Fact]:
         return {}
     found = {}
     for name, fields in items:
-        with contextlib.suppress(ValueError, TypeError):
-            value, at, seen = fields
-            found[Habit(name)] = Fact(float(value), float(at), int(seen))
+        with contextlib.suppress(ValueError, TypeError, AttributeError):
+            value, at, seen, told = fields
+            taught = {str(device): float(its) for device, its in list(told.items())[-_MOST_TEACHERS:]}
+            found[Habit(name)] = Fact(float(value), float(at), int(seen), taught)
     return found
