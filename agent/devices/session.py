@@ -438,7 +438,7 @@ class Session:
         with self.account.trying(wait_s=_WAITS_FOR_OTHERS * self.transport.left_s()) as turn:
             self._require_rested()
             if turn is Turn.MISSED:
-                raise self.error(DeviceTrouble.AUTH_BACKOFF, sentences.login_under_way(self.where))
+                raise self._of_the_account(DeviceTrouble.AUTH_BACKOFF, sentences.login_under_way(self.where))
             yield turn is Turn.MINE
 
     def _is_stale(self) -> bool:
@@ -587,7 +587,8 @@ class Session:
     def _require_rested(self) -> None:
         left_s = self.account.rest_left_s()
         if left_s > 0:
-            raise self.error(DeviceTrouble.AUTH_BACKOFF, sentences.account_rests(self.where, left_s))
+            detail = sentences.account_rests(self.where, left_s)
+            raise self._of_the_account(DeviceTrouble.AUTH_BACKOFF, detail)
 
     def _require_own_port(self, endpoint: Endpoint) -> None:
         """Raises DeviceError for a port that may be another device's behind the same address: what a device
@@ -630,14 +631,18 @@ class Session:
 
     def _require_credentials(self) -> None:
         if not self.account.username:
-            raise self.error(DeviceTrouble.AUTH_FAILED, sentences.no_password(self.where))
+            raise self._of_the_account(DeviceTrouble.AUTH_FAILED, sentences.no_password(self.where))
 
     def _refused(self, said: str) -> DeviceError:
         self.account.refused()
         if quirks.says_locked(said):
             return self.error(DeviceTrouble.AUTH_FAILED, sentences.locked(self.where, said))
         detail = sentences.password_refused(self.where, self.account.username, self.account.rest_s)
-        return self.error(DeviceTrouble.AUTH_FAILED, detail)
+        return self._of_the_account(DeviceTrouble.AUTH_FAILED, detail)
+
+    def _of_the_account(self, kind: DeviceTrouble, detail: str) -> DeviceError:
+        """Our own words alone: masking a password that is one of them would tell which."""
+        return DeviceError(kind, self.device.id, detail)
 
 
 def _dial(device: Device, account: Account, limits: Limits) -> Dial | None:

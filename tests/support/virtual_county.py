@@ -144,6 +144,13 @@ def entry(name: str = "cam", **more: object) -> dict[str, object]:
     }
 
 
+async def _at_rest() -> None:
+    """Wait for what was told to end and has not ended yet: a loop must not be closed over it."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    if others:
+        await asyncio.wait(others, timeout=5)
+
+
 @contextmanager
 def running(
     *entries: dict[str, object], equip: Equip = still, profiles: tuple[ProfileSpec, ...] = PROFILES
@@ -164,6 +171,7 @@ def running(
     finally:
         started.wait(control.close())
         started.wait(county.stop())
+        started.wait(_at_rest())
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)
         loop.close()
