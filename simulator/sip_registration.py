@@ -64,9 +64,12 @@ class Registration:
         return True
 
     async def _keep(self, transport: asyncio.DatagramTransport) -> None:
-        while True:
+        mine = asyncio.current_task()
+        while self._keeping is mine:  # wait_for may swallow a cancellation that meets its answer (3.11)
             expires_s = 0 if self._device.faults.unregistered else EXPIRES_S
             self.status = await self._register(transport, expires_s)
+            if self._keeping is not mine:
+                return
             pause_s = EXPIRES_S / 2 if self.status == 200 else _RETRY_S
             self._looking.clear()
             if self._device.faults.unregistered == (expires_s == 0):
