@@ -29,8 +29,9 @@ from agent.ports import Register
 
 SILENT_LOOKS = 1
 """One failing climb is no news; after it a device whose discovery was switched off is believed."""
-SILENT_S = 5.0
-"""And not before: ladder and events look within the same second."""
+SILENT_S = 60.0
+"""And not before: ladder and events look within the same second, and a device that starts up has its web
+server some time before its discovery. A password sent into that gap would go to whoever took the address."""
 PROBE_S = 0.3
 """How long an announcement is waited for; on a LAN it comes within 20 ms."""
 DOUBTED_S = 2.0

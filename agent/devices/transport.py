@@ -74,6 +74,9 @@ class Transport:
         """Cuts what must not be read out of what a device says."""
         self.introduce: Callable[[], None] | None = None
         """Asks, without credentials, who is there; raises DeviceError when it is not the device meant."""
+        self._look_serves = {True: True, False: True}
+        """Whether a look leaves a connection for what is repeatable, and for what is not: some devices keep
+        none, some tell who they are by datagram alone. These are connected to first, then looked at."""
 
     @contextlib.contextmanager
     def within(self, seconds: float) -> Iterator[None]:
@@ -126,8 +129,14 @@ class Transport:
         cap = self._limits.answer_bytes if cap_bytes is None else cap_bytes
         for fresh_look in (False, True):
             looked = False
-            if private and (fresh_look or not repeatable or not self._is_introduced(endpoint)):
+            unknown = fresh_look or not repeatable or not self._is_introduced(endpoint)
+            if private and unknown and self._look_serves[repeatable]:
                 looked = self.introduced(self.introduce)
+                self._look_serves[repeatable] = (
+                    self.introduce is None or looked or self._is_served(repeatable)
+                )
+            elif private and unknown:
+                self._drop_kept()
             kept = self._take_kept(endpoint) if repeatable else self._take_looked(endpoint, looked)
             if kept is None:
                 break
@@ -141,8 +150,7 @@ class Transport:
                     raise self._error(DeviceTrouble.BAD_ANSWER, detail) from error
                 if again is not None:
                     request = _request(method, endpoint, *again())
-        fresh = self._connect(endpoint, deadline)
-        fresh.introduced = private
+        fresh = self._connect_to_known(endpoint, deadline) if private else self._connect(endpoint, deadline)
         try:
             return self._talk(fresh, endpoint, request, method=method, cap=cap, deadline=deadline)
         except _Dropped as error:
@@ -167,7 +175,7 @@ class Transport:
         """
         looked = self.introduced(self.introduce)
         deadline = Deadline(seconds, monotonic=self._monotonic)
-        sock = self._take_looked(endpoint, looked) or self._connect(endpoint, deadline)
+        sock = self._take_looked(endpoint, looked) or self._connect_to_known(endpoint, deadline)
         sock.begin(deadline, most_bytes=_HEAD_BYTES)
         try:
             with contextlib.suppress(ConnectionError):
@@ -195,6 +203,10 @@ class Transport:
         if self._kept is not None:
             self._kept.sock.introduced = True
         return self._kept is not None and self._kept is not before
+
+    def _is_served(self, repeatable: bool) -> bool:
+        """Whether a look without traffic of its own left a connection that will do."""
+        return repeatable and self._kept is not None
 
     def _is_introduced(self, endpoint: Endpoint) -> bool:
         return self._kept is not None and self._kept.sock.introduced and self._fits(self._kept, endpoint)
@@ -239,6 +251,21 @@ class Transport:
             detail = sentences.unreachable(endpoint.netloc, str(why))
             raise self._error(DeviceTrouble.UNREACHABLE, detail) from error
 
+    def _connect_to_known(self, endpoint: Endpoint, deadline: Deadline) -> DeadlineSocket:
+        """A connection that was there before ``introduce`` was content: whoever takes the address later is
+        not at its other end."""
+        fresh = self._connect(endpoint, deadline)
+        try:
+            if self.introduce is not None:
+                self.introduce()
+            if _is_closed(fresh):
+                raise self._error(DeviceTrouble.BAD_ANSWER, sentences.hung_up(endpoint.netloc))
+        except BaseException:
+            fresh.close()
+            raise
+        fresh.introduced = True
+        return fresh
+
     def _talk(
         self,
         sock: DeadlineSocket,
@@ -279,6 +306,7 @@ class Transport:
             raise self._error(DeviceTrouble.BAD_ANSWER, detail) from error
         finally:
             if kept:
+                self._drop_kept()
                 self._kept = _Kept(sock, where, self._monotonic())
                 if self._closed:
                     self._drop_kept()

@@ -421,4 +421,5 @@ def test_a_dome_found_stays_a_camera_and_its_class_is_suggested(tmp_path: Path) 
             wait_until(lambda: "device_found" in told(app), within_s=WITHIN_S, what="it is found")
             (event,) = [one for one in entries(app, "box.event") if one["what"] == "device_found"]
             assert "list it as ptz_dome" in str(event["detail"])
+            wait_until(lambda: bool(app._known), within_s=WITHIN_S, what="it is taken under care")
             assert [known.device_class for known in app._known.values()] == ["smart_camera"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 import time
@@ -257,3 +258,43 @@ def test_the_cap_holds_where_no_length_is_declared() -> None:
         with pytest.raises(DeviceError, match="2097152"):
             transport.exchange("GET", Endpoint("127.0.0.1", device.port, "/"))
         transport.close()
+
+
+@pytest.mark.parametrize("repeatable", [True, False])
+def test_what_is_private_never_goes_to_a_device_that_took_the_address_after_the_look(
+    repeatable: bool,
+) -> None:
+    """The address changes hands right after each look; what was connected before the look is cut by that."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+    here, heard = [listener], list[bytes]()
+
+    def leave() -> None:
+        """Read what came to whoever is here, then close every connection to him."""
+        here[0].setblocking(False)
+        with contextlib.closing(here.pop()) as gone, contextlib.suppress(BlockingIOError):
+            while True:
+                with gone.accept()[0] as sock, contextlib.suppress(BlockingIOError):
+                    sock.setblocking(False)
+                    heard.append(sock.recv(4096))
+
+    def looked_and_gone() -> None:
+        leave()
+        here.append(socket.create_server(("127.0.0.1", port)))
+
+    transport = Transport("cam", limits=QUICK)
+    transport.introduce = looked_and_gone
+    try:
+        for _ in range(2):
+            with pytest.raises(DeviceError):
+                transport.exchange(
+                    "POST",
+                    Endpoint("127.0.0.1", port, "/"),
+                    body=b"a secret",
+                    repeatable=repeatable,
+                    private=True,
+                )
+    finally:
+        transport.close()
+        leave()
+    assert heard == []
