@@ -14,18 +14,17 @@ from collections.abc import Iterator, Mapping
 
 from lxml import etree
 
-from agent.devices import soap, topics
+from agent.devices import topics
 from agent.devices.address import Endpoint
 from agent.devices.durations import duration_of
 from agent.devices.settings.surface import Surface
 from agent.devices.slot import Lease, Slot, creation, either_way, granted_s, held, lease, moment
 from agent.devices.soap import Opened, child
+from agent.devices.topic_parsers import token_of, truth_of, value_of
 from agent.errors import DeviceError
 
 RELAY = "Device/Trigger/Relay"
 DIGITAL_INPUT = "Device/Trigger/DigitalInput"
-_TOKENS = {RELAY: ("RelayToken", "RelayOutputToken", "Token"), DIGITAL_INPUT: ("InputToken", "Token")}
-_STATES = {"active": True, "true": True, "1": True, "inactive": False, "false": False, "0": False}
 _LEASE_S = 30.0
 _MOST_STATES = 128
 _MOST_PULLS = 20
@@ -131,19 +130,18 @@ def _leased(opened: Opened | None) -> Lease:
 
 
 def _told(answer: etree._Element | None, topic: str) -> list[tuple[str, bool]]:
+    """Tokens and states, read as the event of the same topic is: a port has one name everywhere."""
+    meant = topics.meaning(topic)
+    assert meant is not None  # both topics of this file are in the table
     found = []
     for message in () if answer is None else answer:
         said = child(message, "Topic")
         if said is None or topics.normalised(said.text or "", said.nsmap) != topic:
             continue
         inner = child(message, "Message", "Message")
-        token = next(filter(None, (_item(inner, "Source", name) for name in _TOKENS[topic])), "")
-        state = _STATES.get(_item(inner, "Data", "LogicalState").lower())
+        if inner is None:
+            continue
+        token, state = token_of(inner, meant), truth_of(value_of(inner, meant))
         if token and state is not None:
             found.append((token, state))
     return found
-
-
-def _item(message: etree._Element | None, group: str, name: str) -> str:
-    items = soap.below(message, group)
-    return next((item.get("Value", "").strip() for item in items if item.get("Name") == name), "")
