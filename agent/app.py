@@ -355,7 +355,7 @@ class BoxApp:
         heard = {found.host for found in announced}
         knocked = self.devices.knock(search.subnets, leave=hosts | heard, unusable=self.unusable.tell)
         announced = [*announced, *knocked]
-        inside = [found for found in announced if is_within(found.host, search.subnets)]
+        inside = [found for found in announced if moving_words.within(found.host, search.subnets)]
         self.mover.found(inside)
         hosts |= self._hosts()
         admission = admitted(
@@ -568,12 +568,6 @@ def where_it_is(device: Device, register: DeviceRegister) -> Device:
     if place is None or (place.from_host, place.from_port) != (device.host, device.port):
         return device
     return replace(device, host=place.host, port=place.port)
-
-
-def is_within(host: str, subnets: Sequence[str]) -> bool:
-    """Whether an address belongs to one of the networks. What answers a multicast from elsewhere is none
-    of the box's business, and is not shown its password."""
-    return any(ipaddress.ip_address(host) in ipaddress.ip_network(subnet) for subnet in subnets)
 
 
 def _found_line(found: Found) -> str:

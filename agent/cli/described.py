@@ -18,6 +18,7 @@ import sys
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
+from agent.devices.address import bracketed
 from agent.errors import ConfigError, StoreFull
 from agent.model import Device, Secret
 from agent.outbox.notebook import SqliteNotebook
@@ -85,7 +86,7 @@ def describe(options: argparse.Namespace, integrated: Collection[str] = ()) -> D
     if options.stream_path is not None:
         usual = options.rtsp_port
     return Device(
-        id=f"{_bracketed(host)}:{port or usual}",
+        id=f"{bracketed(host)}:{port or usual}",
         device_class=device_class,
         host=host,
         port=port or (443 if options.tls else 80),
@@ -170,10 +171,6 @@ def _port(text: str, port: str | None) -> int | None:
     if not port.isascii() or not port.isdecimal() or not 1 <= int(port) <= 65_535:
         raise ConfigError(text, ["端口应为 1 到 65535 的数字 / the port must be a number, 1 to 65535"])
     return int(port)
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
 
 
 def _password(user: str, file: Path | None) -> Secret:

@@ -3,12 +3,11 @@
     none ──create──> open ──pull──> open ──lease 80 % over──> renew
       ^                └── the device forgot it, or its lease ran out ──┘
 
-Law: never more than one pull point a device. Devices have as few as two (Reolink E1, Pelco IMP321), and a
-slot left behind is lost until its lease ends; so a pull point is given back before another is made.
+Law: never more than one pull point a device: it is given back before another is made (see ``slot``).
 Law: whatever a device answers, it is asked at a bounded pace: a pull that is answered at once waits for the
 next one's turn, and pull points that vanish as fast as they are made are not made faster than one in 15 s.
 A pull point that a restart made the device forget is made anew within the same pull.
-Times go out in seconds (``PT60S``): some cameras misread minutes. Sources: ONVIF Core 9; WS-BaseNotification.
+Source: ONVIF Core 9.
 """
 
 from __future__ import annotations
@@ -19,35 +18,43 @@ import math
 import threading
 import time
 from collections.abc import Callable, Sequence
-from copy import deepcopy
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from lxml import etree
 
-from agent.devices import event_sentences, quirks, sentences, soap
+from agent.devices import event_sentences, quirks, sentences
 from agent.devices.account import Account
 from agent.devices.address import AddressRefused, Endpoint, http_endpoint
 from agent.devices.device_state import StateBook
+from agent.devices.durations import duration_of
 from agent.devices.echoes import Echoes
 from agent.devices.habits import Habit
 from agent.devices.identity import read_whereabouts
 from agent.devices.limits import Limits
-from agent.devices.notifications import MOST_MESSAGES, Tally, Told, read_told
-from agent.devices.session import Question, Session, plain_question
-from agent.devices.soap import Fault, Opened, child, child_text, element
+from agent.devices.notifications import Tally, Told, read_told
+from agent.devices.session import Session
+from agent.devices.slot import (
+    NO_ADDRESS,
+    Lease,
+    Slot,
+    creation,
+    either_way,
+    give_back,
+    granted_s,
+    lease,
+    moment,
+    slot_of,
+)
+from agent.devices.soap import Fault, Opened
 from agent.devices.storage import StorageWatch
 from agent.devices.strange_topics import StrangeBook
-from agent.devices.wsdl import NAMESPACES, Services
+from agent.devices.wsdl import Services
 from agent.errors import DeviceError, DeviceTrouble, StoreFull
 from agent.model import CameraEvent, Device
 from agent.ports import Notebook
 from runtime.pace import Pace
 
-_EVENTS = NAMESPACES["events"]
-_NOTIFICATION = "http://docs.oasis-open.org/wsn/b-2"
-_NOTIFICATION_ACTIONS = "http://docs.oasis-open.org/wsn/bw-2/SubscriptionManager"
-_RENEW_AT = 0.8
 NOTE_TOPIC = "pull_point"
 _FORGOTTEN = (DeviceTrouble.BAD_ANSWER, DeviceTrouble.NO_ONVIF)
 """What is told of a pull point that is gone: a fault, or a web server's page where the address was."""
@@ -73,13 +80,8 @@ _FAILURES_FORGIVEN = 2
 
 @dataclass(slots=True)
 class _PullPoint:
-    """Where the device keeps our subscription. ``parameters`` are echoed as SOAP headers (Axis, Pelco)."""
-
-    address: str
-    endpoint: Endpoint
-    parameters: tuple[etree._Element, ...]
-    ends_mono_s: float
-    renew_mono_s: float
+    slot: Slot
+    lease: Lease
     renewable: bool = True
     failures: int = 0
     served: bool = False
@@ -166,7 +168,7 @@ class PullPoint:
         self._states.flush(self.device.id)
         self._strangers.flush(self.device.id)
         if point is not None:
-            self._give_back(point)
+            self._give_back(point.slot)
         self._session.close()
 
     def _content(self) -> etree._Element:
@@ -184,7 +186,7 @@ class PullPoint:
     def _answer(self, point: _PullPoint) -> etree._Element:
         """What a pull brought; a failure decides whether the pull point outlives it. Raises DeviceError."""
         try:
-            if point.renewable and self._monotonic() >= point.renew_mono_s:
+            if point.renewable and self._monotonic() >= point.lease.renew_mono_s:
                 self._renew(point)
             self._pulls.take(self._monotonic())
             content = self._pulled(point)
@@ -214,7 +216,7 @@ class PullPoint:
 
     def _usable(self) -> _PullPoint | None:
         point = self._open
-        if point is None or self._monotonic() < point.ends_mono_s:
+        if point is None or self._monotonic() < point.lease.ends_mono_s:
             return point
         if not point.renewable:
             self._habits.doubted(Habit.NO_RENEW)
@@ -239,13 +241,17 @@ class PullPoint:
             self._made_at.take(self._monotonic())
         point = self._made(opened)
         point.renewable = not self._habits.holds(Habit.NO_RENEW)
-        self._judge_lease(point, opened)
-        self._note(point)
+        try:
+            self._judge_lease(point, opened)
+            self._note(point)
+        except BaseException:
+            self._give_back(point.slot)
+            raise
         with self._swap:
             if not self._closed.is_set():
                 self._open = point
         if self._closed.is_set():
-            self._give_back(point)
+            self._give_back(point.slot)
             return point
         self._synchronise(point)
         return point
@@ -254,29 +260,30 @@ class PullPoint:
         """The answer to a creation, asked as the make is known to want it, else in the other way too."""
         habits = self._habits
         absolute = habits.holds(Habit.ABSOLUTE_TIME)
-        opened = self._session.faulty(self._creation(self._until() if absolute else self._term()))
-        if opened.fault is None or not quirks.wants_absolute_time(opened.fault.codes):
-            return opened
-        if not absolute and habits.holds(Habit.LEASE_IN_MINUTES):
+        if habits.holds(Habit.LEASE_IN_MINUTES) and not absolute:
+            opened = self._asked_for(self._term())
+            if opened.fault is None or not quirks.wants_absolute_time(opened.fault.codes):
+                return opened
             habits.contradicted(Habit.LEASE_IN_MINUTES)
-            return self._begun()
-        other = self._session.faulty(self._creation(self._term() if absolute else self._until()))
-        if other.fault is None and absolute:
-            habits.contradicted(Habit.ABSOLUTE_TIME)
-        elif other.fault is None:
-            habits.learned(Habit.ABSOLUTE_TIME)
-        return other
+        opened, otherwise = either_way(self._asked_for, *self._terms())
+        if otherwise and opened.fault is None:
+            (habits.contradicted if absolute else habits.learned)(Habit.ABSOLUTE_TIME)
+        return opened
+
+    def _asked_for(self, term: str) -> Opened:
+        assert self._events is not None
+        return self._session.faulty(creation(self._events, term, optional=False))
+
+    def _terms(self) -> tuple[str, str]:
+        """The lease as the make is known to want it, and in the other way."""
+        until = moment(self._limits.lease_s, clock_error_s=self._account.clock_error_s)
+        absolute = self._habits.holds(Habit.ABSOLUTE_TIME)
+        return (until, self._term()) if absolute else (self._term(), until)
 
     def _term(self) -> str:
         """The lease as a duration; a device that reads seconds as minutes is asked for as many minutes."""
         in_minutes = self._habits.holds(Habit.LEASE_IN_MINUTES)
-        return f"PT{math.ceil(self._limits.lease_s / 60) if in_minutes else self._limits.lease_s}S"
-
-    def _until(self) -> str:
-        """The end of the lease by the device's clock."""
-        offset = timedelta(seconds=self._account.clock_error_s or 0.0)
-        ends = datetime.now(UTC) + offset + timedelta(seconds=self._limits.lease_s)
-        return ends.strftime("%Y-%m-%dT%H:%M:%SZ")
+        return duration_of(math.ceil(self._limits.lease_s / 60) if in_minutes else self._limits.lease_s)
 
     def _judge_lease(self, point: _PullPoint, opened: Opened) -> None:
         """Whether the device reads seconds as minutes; one that was thought to is renewed at once."""
@@ -288,7 +295,7 @@ class PullPoint:
                 self._habits.learned(Habit.LEASE_IN_MINUTES)
         elif granted < asked / 2:
             self._habits.contradicted(Habit.LEASE_IN_MINUTES)
-            point.renew_mono_s = self._monotonic()
+            point.lease = replace(point.lease, renew_mono_s=self._monotonic())
 
     def _found(self) -> Endpoint:
         if self._account.clock_error_s is None:
@@ -299,49 +306,21 @@ class PullPoint:
             raise self._session.error(DeviceTrouble.NOT_SUPPORTED, detail)
         return events
 
-    def _creation(self, termination: str) -> Question:
-        assert self._events is not None
-        content = element(
-            _EVENTS,
-            "CreatePullPointSubscription",
-            element(_EVENTS, "InitialTerminationTime", text=termination),
-        )
-        action = f"{_EVENTS}/EventPortType/CreatePullPointSubscriptionRequest"
-        # Sent at most once: a repetition would take a second slot.
-        return plain_question(
-            "CreatePullPointSubscription",
-            self._events,
-            content,
-            action=action,
-            headers=addressing(action, str(self._events)),
-            repeatable=False,
-        )
-
     def _made(self, opened: Opened) -> _PullPoint:
         where = self._session.where
         if opened.fault is not None:
             self._events = None
             raise self._creation_failed(opened.fault)
-        reference = child(opened.content, "SubscriptionReference")
-        address, parameters = child_text(reference, "Address"), reference_parameters(reference)
-        try:
-            endpoint = http_endpoint(address, self.device)
-        except AddressRefused as error:
-            self._give_back_unusable(address, parameters)
-            if address:
-                detail = sentences.bad_address(where, str(error))
-            else:
+        assert self._events is not None
+        slot = slot_of(opened, self.device, events=self._events)
+        if slot.refused:
+            self._give_back(slot)
+            if slot.refused == NO_ADDRESS:
                 detail = sentences.broken(where, "CreatePullPointSubscription: no address")
-            raise self._session.error(DeviceTrouble.BAD_ANSWER, detail) from error
-        point = _PullPoint(address, endpoint, parameters, 0.0, 0.0)
-        self._lease(point, granted_s(opened.content) or float(self._limits.lease_s))
-        return point
-
-    def _give_back_unusable(self, address: str, parameters: tuple[etree._Element, ...]) -> None:
-        """A slot was taken at an address that cannot be asked: it is given back where it was granted."""
-        if self._events is not None:
-            point = _PullPoint(address or str(self._events), self._events, parameters, 0.0, 0.0)
-            self._give_back(point)
+            else:
+                detail = sentences.bad_address(where, slot.refused)
+            raise self._session.error(DeviceTrouble.BAD_ANSWER, detail)
+        return _PullPoint(slot, self._leased(granted_s(opened.content)))
 
     def _creation_failed(self, fault: Fault) -> DeviceError:
         where, said = self._session.where, str(fault)
@@ -369,10 +348,8 @@ class PullPoint:
             self._ask_states(point)
 
     def _ask_states(self, point: _PullPoint) -> None:
-        content = element(_EVENTS, "SetSynchronizationPoint")
-        action = f"{_EVENTS}/PullPointSubscription/SetSynchronizationPointRequest"
         try:
-            self._session.ask(self._to(point, "SetSynchronizationPoint", content, action, optional=True))
+            self._session.ask(point.slot.synchronization())
         except DeviceError as error:
             self._tally.add("no_synchronization", error.kind.value)
             if error.kind is DeviceTrouble.NOT_SUPPORTED:
@@ -382,16 +359,9 @@ class PullPoint:
 
     def _pulled(self, point: _PullPoint) -> etree._Element:
         asked_s = self._pull_s()
-        content = element(
-            _EVENTS,
-            "PullMessages",
-            element(_EVENTS, "Timeout", text=f"PT{asked_s:g}S"),
-            element(_EVENTS, "MessageLimit", text=str(MOST_MESSAGES)),
-        )
-        action = f"{_EVENTS}/PullPointSubscription/PullMessagesRequest"
         began = self._monotonic()
         try:
-            opened = self._session.faulty(self._to(point, "PullMessages", content, action))
+            opened = self._session.faulty(point.slot.pull(asked_s, optional=False))
         except DeviceError as error:
             waited_s = self._monotonic() - began
             self._tried_longer(asked_s)
@@ -438,10 +408,9 @@ class PullPoint:
 
     def _renew(self, point: _PullPoint) -> None:
         """Lengthen the lease. A device that cannot renew keeps it by being pulled, or until its end."""
-        absolute = self._habits.holds(Habit.ABSOLUTE_TIME)
-        opened = self._renewal(point, self._until() if absolute else self._term())
-        if opened.fault is not None and quirks.wants_absolute_time(opened.fault.codes):
-            opened = self._renewal(point, self._term() if absolute else self._until())
+        opened, _ = either_way(
+            lambda term: self._session.faulty(point.slot.renewal(term, optional=False)), *self._terms()
+        )
         if opened.fault is not None:
             if opened.fault.not_supported:
                 self._habits.learned(Habit.NO_RENEW)
@@ -451,27 +420,18 @@ class PullPoint:
             return
         self._tally.add("renewed")
         self._habits.contradicted(Habit.NO_RENEW)
-        self._lease(point, granted_s(opened.content) or float(self._limits.lease_s))
-
-    def _renewal(self, point: _PullPoint, termination: str) -> Opened:
-        content = element(_NOTIFICATION, "Renew", element(_NOTIFICATION, "TerminationTime", text=termination))
-        action = f"{_NOTIFICATION_ACTIONS}/RenewRequest"
-        return self._session.faulty(self._to(point, "Renew", content, action))
+        point.lease = self._leased(granted_s(opened.content))
 
     def _note_lease(self, point: _PullPoint, content: etree._Element) -> None:
         """A pull lengthens the lease on most devices; its answer says until when."""
         granted = granted_s(content)
         if granted is None:
             return
-        if self._monotonic() + granted > point.ends_mono_s + 1.0:
-            self._lease(point, granted)
+        if self._monotonic() + granted > point.lease.ends_mono_s + 1.0:
+            point.lease = self._leased(granted)
 
-    def _lease(self, point: _PullPoint, granted_s: float) -> None:
-        """Start a lease; never trusted longer than asked for: Bosch grants an hour for a minute."""
-        now = self._monotonic()
-        trusted_s = min(granted_s, float(self._limits.lease_s))
-        point.ends_mono_s = now + trusted_s
-        point.renew_mono_s = now + trusted_s * _RENEW_AT
+    def _leased(self, granted: float | None) -> Lease:
+        return lease(granted, asked_s=float(self._limits.lease_s), now_s=self._monotonic())
 
     def _suffer(self, point: _PullPoint, error: DeviceError) -> None:
         """Decide whether the pull point outlives a failure."""
@@ -486,21 +446,14 @@ class PullPoint:
         with self._swap:
             if self._open is point:
                 self._open = None
-        self._give_back(point)
+        self._give_back(point.slot)
 
-    def _give_back(self, point: _PullPoint) -> None:
-        """Unsubscribe over a connection of its own: the pull may be waiting on the other."""
-        session = Session(self.device, self._account, self._services, limits=self._limits)
-        content = element(_NOTIFICATION, "Unsubscribe")
-        action = f"{_NOTIFICATION_ACTIONS}/UnsubscribeRequest"
-        question = self._to(point, "Unsubscribe", content, action, optional=True)
-        with contextlib.closing(session), session.transport.within(self._limits.unsubscribe_s):
-            try:
-                session.ask(question)
-            except DeviceError as error:
-                self._tally.add("not_given_back", error.kind.value)
-                if error.kind in _NOT_HERE:
-                    return  # still noted: it is given back when the device is there again
+    def _give_back(self, slot: Slot) -> None:
+        error = give_back(self._session, slot)
+        if error is not None:
+            self._tally.add("not_given_back", error.kind.value)
+            if error.kind in _NOT_HERE:
+                return  # still noted: it is given back when the device is there again
         if self._notebook is not None:
             with contextlib.suppress(StoreFull):
                 self._notebook.strike(self.device.id, NOTE_TOPIC)
@@ -509,9 +462,9 @@ class PullPoint:
         """Write down whose slot it is before it is used: a box that loses power gives it back later."""
         if self._notebook is None:
             return
-        written = [etree.tostring(each, encoding="unicode") for each in point.parameters]
+        written = [etree.tostring(each, encoding="unicode") for each in point.slot.parameters]
         with contextlib.suppress(StoreFull):
-            document = json.dumps({"address": point.address, "parameters": written})
+            document = json.dumps({"address": point.slot.address, "parameters": written})
             self._notebook.note(self.device.id, NOTE_TOPIC, document)
 
     def _give_back_left_over(self) -> None:
@@ -528,21 +481,7 @@ class PullPoint:
         except (ValueError, KeyError, TypeError, etree.XMLSyntaxError, AddressRefused):
             return
         self._tally.add("left_over")
-        self._give_back(_PullPoint(address, endpoint, parameters, 0.0, 0.0))
-
-    def _to(
-        self,
-        point: _PullPoint,
-        operation: str,
-        content: etree._Element,
-        action: str,
-        *,
-        optional: bool = False,
-    ) -> Question:
-        headers = (*addressing(action, point.address), *(deepcopy(p) for p in point.parameters))
-        return plain_question(
-            operation, point.endpoint, content, action=action, headers=headers, optional=optional
-        )
+        self._give_back(Slot(address, endpoint, parameters))
 
 
 class NoEvents:
@@ -566,34 +505,3 @@ class _CutOff(DeviceError):
 
 class _Lost(DeviceError):
     """The device answers a pull with a fault: it most likely does not know the pull point any more."""
-
-
-def addressing(action: str, to: str) -> tuple[etree._Element, ...]:
-    """The WS-Addressing headers of a question about a pull point."""
-    return (
-        element(soap.ADDRESSING, "Action", text=action),
-        element(soap.ADDRESSING, "To", text=to),
-    )
-
-
-def reference_parameters(reference: etree._Element | None) -> tuple[etree._Element, ...]:
-    """The device's own marks of the subscription, to be echoed as headers (WS-Addressing 3.4)."""
-    found = []
-    for node in soap.below(reference, "ReferenceParameters")[:8]:
-        echoed = deepcopy(node)
-        echoed.tail = None
-        echoed.text = (echoed.text or "").strip() or None
-        echoed.set(f"{{{soap.ADDRESSING}}}IsReferenceParameter", "true")
-        found.append(echoed)
-    return tuple(found)
-
-
-def granted_s(content: etree._Element | None) -> float | None:
-    """TerminationTime minus CurrentTime: both by the device's clock, so its error does not matter."""
-    try:
-        now = datetime.fromisoformat(child_text(content, "CurrentTime"))
-        ends = datetime.fromisoformat(child_text(content, "TerminationTime"))
-        granted = (ends - now).total_seconds()
-    except (ValueError, TypeError, OverflowError):
-        return None
-    return granted if granted > 0 else None

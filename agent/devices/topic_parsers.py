@@ -33,7 +33,7 @@ def event_of(
 ) -> CameraEvent | DeviceReading | None:
     """The event or the kept value of one ``tt:Message``; None when its value cannot be read."""
     operation = message.get("PropertyOperation", "")
-    value = _value(meant, message)
+    value = value_of(message, meant)
     source = source_of(message, meant)
     if meant.shape not in SCENE_SHAPES:
         return _reading(meant, value, source=source, now=now)
@@ -119,9 +119,18 @@ def percent_of(value: float, *, says_percent: bool) -> float:
 
 def source_of(message: etree._Element, meant: Meaning) -> str:
     """Which lens, input or part it is about; "" where it is not said."""
+    return source_name(token_of(message, meant))
+
+
+def source_name(token: str) -> str:
+    """A token as it is told to people and to the centre: in events, in settings, in lists of contacts."""
+    return quoted(token, longest=64)
+
+
+def token_of(message: etree._Element, meant: Meaning) -> str:
+    """The device's own token of the lens, input or part, as it stands; "" where it is not said."""
     items = items_of(message, "Source")
-    found = next((items[name.casefold()] for name in meant.sources if items.get(name.casefold())), "")
-    return quoted(found, longest=64)
+    return next((items[name.casefold()] for name in meant.sources if items.get(name.casefold())), "")
 
 
 def series_of(message: etree._Element, meant: Meaning) -> str:
@@ -130,6 +139,12 @@ def series_of(message: etree._Element, meant: Meaning) -> str:
     names = (*meant.sources, *_SERIES)
     told = "\n".join(f"{name}={items[name.casefold()]}" for name in names if items.get(name.casefold()))
     return hashlib.sha256(told.encode()).hexdigest()[:12]
+
+
+def value_of(message: etree._Element, meant: Meaning) -> str | None:
+    """The item of Data that the topic's row names; None when there is none."""
+    items: Mapping[str, str] = items_of(message, "Data") if meant.items else {}
+    return next((items[name.casefold()] for name in meant.items if name.casefold() in items), None)
 
 
 def items_of(message: etree._Element, part: str) -> dict[str, str]:
@@ -143,11 +158,6 @@ def items_of(message: etree._Element, part: str) -> dict[str, str]:
             for leaf in list(node.iter(etree.Element))[1:_MOST_ITEMS]:
                 items.setdefault(f"{name}/{local_name(leaf).casefold()}", (leaf.text or "").strip())
     return items
-
-
-def _value(meant: Meaning, message: etree._Element) -> str | None:
-    items: Mapping[str, str] = items_of(message, "Data") if meant.items else {}
-    return next((items[name.casefold()] for name in meant.items if name.casefold() in items), None)
 
 
 def _active(shape: Shape, value: str | None, operation: str) -> bool | None:

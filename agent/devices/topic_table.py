@@ -60,7 +60,7 @@ class Meaning:
 
 _STATE = ("State", "IsMotion", "Value", "motion", "active", "LogicalState")
 _LENS = ("Source", "VideoSourceConfigurationToken", "VideoSourceToken", "VideoSource", "Token", "window")
-_INPUT = ("InputToken", "AlarmInToken", "RelayToken", "Token", "Source", "port")
+_INPUT = ("InputToken", "AlarmInToken", "RelayToken", "RelayOutputToken", "Token", "Source", "port")
 _PART = ("HardDiskNo", "disk_id", "fan", "Token", "Source", "interface")
 _FAILED = ("Failed", "Critical", "disruption", "alert", "fan_failure", "lost", "sensor_level", *_STATE)
 

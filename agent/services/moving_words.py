@@ -15,7 +15,11 @@ from agent.services.placing import Address, Collision, Move
 
 
 def within(host: str, networks: Iterable[str]) -> bool:
-    """Whether an address is in one of the networks: a device does not move to another network by itself."""
+    """Whether an IPv4 address is in one of the networks; what is no address or no network is in none.
+
+    A device does not move to another network by itself, and what answers a multicast from elsewhere is none
+    of the box's business and is not shown its password.
+    """
     try:
         where = ipaddress.IPv4Address(host)
     except ValueError:

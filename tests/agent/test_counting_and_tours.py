@@ -7,6 +7,7 @@ import contextlib
 import itertools
 import json
 import random
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -194,14 +195,14 @@ def test_recognition_inside_the_counting_message_goes_nowhere(
 class Tower:
     """One simulated lookout on tour, and the service that watches it, on one clock."""
 
-    def __init__(self, county: RunningCounty) -> None:
+    def __init__(self, county: RunningCounty, folder: Path) -> None:
         self.county = county
         self.clock = ManualClock()
         self.log = FakeLog()
         county.device().head = touring(self.clock, ("1", 10.0), ("3", 20.0))
         device = county.device()
         row = a_device(device.ip, device.http_port, password=PASSWORD, device_class=DeviceClass.LOOKOUT)
-        self.notebook = SqliteNotebook(Path(":memory:"))
+        self.notebook = SqliteNotebook(folder / "notebook.db")
         self.watch = TourWatch(
             log_=self.log,
             notebook=self.notebook,
@@ -233,8 +234,11 @@ class Tower:
 
 @contextmanager
 def tower(personality: str = "plain") -> Iterator[Tower]:
-    with running(entry("cam", kind="lookout", personality=personality)) as county:
-        made = Tower(county)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running(entry("cam", kind="lookout", personality=personality)) as county,
+    ):
+        made = Tower(county, Path(folder))
         yield made
         made.watch.close()
         made.notebook.close()

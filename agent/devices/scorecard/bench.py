@@ -6,7 +6,7 @@ make is known to do is not used here, for that is what is being tried.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from lxml import etree
@@ -14,7 +14,7 @@ from lxml import etree
 from agent.devices.address import AddressRefused, Endpoint, first_usable, http_endpoint
 from agent.devices.habits import Habits
 from agent.devices.identity import read_device_information
-from agent.devices.session import Session, plain_question
+from agent.devices.session import Question, Session, plain_question
 from agent.devices.soap import Opened, child, element, local_name
 from agent.devices.wsdl import NAMESPACES
 from agent.errors import DeviceError, DeviceTrouble
@@ -51,30 +51,15 @@ class Bench:
         """What is learned of the make."""
         return self.session.account.habits
 
-    def ask(
-        self,
-        service: str,
-        operation: str,
-        *parts: etree._Element,
-        endpoint: Endpoint | None = None,
-        headers: Iterable[etree._Element] = (),
-        optional: bool = True,
-        repeatable: bool = True,
-        action: str = "",
-        namespace: str = "",
-    ) -> Opened:
+    def ask(self, service: str, operation: str, *parts: etree._Element) -> Opened:
         """The answer or the fault, as it came. Raises DeviceError when there is neither."""
-        uri = namespace or NAMESPACES[service]
-        where = endpoint or self.endpoints.get(service) or self.session.device_service
-        question = plain_question(
-            operation,
-            where,
-            element(uri, operation, *parts),
-            action=action or f"{uri}/{operation}",
-            headers=headers,
-            optional=optional,
-            repeatable=repeatable,
-        )
+        uri = NAMESPACES[service]
+        where = self.endpoints.get(service) or self.session.device_service
+        content = element(uri, operation, *parts)
+        return self.put(plain_question(operation, where, content, action=f"{uri}/{operation}", optional=True))
+
+    def put(self, question: Question) -> Opened:
+        """As ``ask``, for a question that was made already."""
         try:
             return self.session.faulty(question)
         except DeviceError as error:

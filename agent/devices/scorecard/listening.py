@@ -1,34 +1,27 @@
 """Trials of a pull point: taken, leased, renewed, pulled long, given back whatever happened.
 
-Law: one slot is taken, never more, and it is given back over a connection of its own before the card ends.
+Law: one slot is taken, never more, and it is given back before the card ends (``slot``).
 """
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Generator, Iterator
-from copy import deepcopy
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 
 from lxml import etree
 
 from agent.devices import quirks, topics
-from agent.devices.address import AddressRefused, Endpoint, http_endpoint
-from agent.devices.events import addressing, granted_s, reference_parameters
+from agent.devices.durations import duration_of
 from agent.devices.habits import Habit
 from agent.devices.scorecard.bench import STOPS, Bench
 from agent.devices.scorecard.card import Mark, Verdict, compared, granted, mark, seconds
 from agent.devices.sentences import both
-from agent.devices.session import Session, plain_question
-from agent.devices.soap import Opened, child, child_text, element, local_name
-from agent.devices.wsdl import NAMESPACES
+from agent.devices.session import Question
+from agent.devices.slot import Slot, creation, either_way, granted_s, held, moment
+from agent.devices.soap import Opened, child, local_name
 from agent.errors import DeviceError, DeviceTrouble
 
-_EVENTS = NAMESPACES["events"]
-_NOTIFICATION = "http://docs.oasis-open.org/wsn/b-2"
-_ACTIONS = "http://docs.oasis-open.org/wsn/bw-2/SubscriptionManager"
 _TOPIC = "{http://docs.oasis-open.org/wsn/t-1}topic"
 _IN_MINUTES = 30.0
 _MOST_TOPICS = 500
@@ -46,18 +39,12 @@ class Terms:
     brief_s: float = 1.0
     """Pulls that only fetch what is there."""
 
-    @property
-    def brief(self) -> str:
-        return f"PT{self.brief_s:g}S"
-
 
 @dataclass(slots=True)
-class _Slot:
+class _Taken:
     """The pull point that was taken."""
 
-    address: str
-    endpoint: Endpoint
-    parameters: tuple[etree._Element, ...]
+    slot: Slot
     opened: Opened
     seen: set[str] = field(default_factory=set)
 
@@ -71,63 +58,34 @@ def pull_point(bench: Bench, terms: Terms) -> Generator[Mark, None, None]:
         )
         return
     opened, absolute = _created(bench, terms)
-    slot = _slot(bench, opened)
-    if slot is None:
-        yield from _no_slot(opened, claimed, most)
-        return
-    try:
+    with held(bench.session, opened, events=bench.endpoints["events"]) as slot:
+        if slot is None:
+            yield from _no_slot(opened, claimed, most)
+            return
+        taken = _Taken(slot, opened)
         told = both("建立成功，已归还", "it was made, and given back")
         yield mark("pull_point", claimed, True, compared(claimed, True), told)
         told = both("只取用一个名额，不占满", "one is taken, the rest is left to others")
         yield mark("slots", most, ">= 1", Verdict.UNDECIDED, told)
-        yield _lease(bench, slot, terms, absolute=absolute)
-        yield _parameters(bench, slot, terms.brief)
-        yield _states(bench, slot, terms.brief)
-        yield _renewed(bench, slot, "renew", f"PT{terms.renew_s}S", float(terms.renew_s))
-        yield _long_pull(bench, slot, terms.pull_s)
-        yield _announced(bench, slot)
-        yield _renewed(bench, slot, "minutes", f"PT{terms.minutes}M", terms.minutes * 60.0)
-    finally:
-        _give_back(bench, slot)
+        yield _lease(bench, taken, terms, absolute=absolute)
+        yield _parameters(bench, taken, terms.brief_s)
+        yield _states(bench, taken, terms.brief_s)
+        yield _renewed(bench, taken, "renew", duration_of(terms.renew_s), float(terms.renew_s))
+        yield _long_pull(bench, taken, terms.pull_s)
+        yield _announced(bench, taken)
+        yield _renewed(bench, taken, "minutes", f"PT{terms.minutes}M", terms.minutes * 60.0)
 
 
 def _created(bench: Bench, terms: Terms) -> tuple[Opened, bool]:
     """The answer to a creation, and whether a point in time had to be told."""
-    opened = _create(bench, f"PT{terms.lease_s}S")
-    if opened.fault is None or not quirks.wants_absolute_time(opened.fault.codes):
-        if opened.fault is None:
-            bench.habits.contradicted(Habit.ABSOLUTE_TIME)
-        return opened, False
-    offset = timedelta(seconds=bench.session.account.clock_error_s or 0.0)
-    ends = datetime.now(UTC) + offset + timedelta(seconds=terms.lease_s)
-    opened = _create(bench, ends.strftime("%Y-%m-%dT%H:%M:%SZ"))
-    if opened.fault is None:
-        bench.habits.learned(Habit.ABSOLUTE_TIME)
-    return opened, True
-
-
-def _create(bench: Bench, termination: str) -> Opened:
-    action = f"{_EVENTS}/EventPortType/CreatePullPointSubscriptionRequest"
-    return bench.ask(
-        "events",
-        "CreatePullPointSubscription",
-        element(_EVENTS, "InitialTerminationTime", text=termination),
-        action=action,
-        headers=addressing(action, str(bench.endpoints["events"])),
-        repeatable=False,
+    events = bench.endpoints["events"]
+    until = moment(terms.lease_s, clock_error_s=bench.session.account.clock_error_s)
+    opened, absolute = either_way(
+        lambda term: bench.put(creation(events, term)), duration_of(terms.lease_s), until
     )
-
-
-def _slot(bench: Bench, opened: Opened) -> _Slot | None:
-    reference = child(opened.content, "SubscriptionReference")
-    address = child_text(reference, "Address")
-    if opened.fault is not None:
-        return None
-    try:
-        endpoint = http_endpoint(address, bench.session.device)
-    except AddressRefused:
-        endpoint = bench.endpoints["events"]
-    return _Slot(address or str(endpoint), endpoint, reference_parameters(reference), opened)
+    if opened.fault is None:
+        (bench.habits.learned if absolute else bench.habits.contradicted)(Habit.ABSOLUTE_TIME)
+    return opened, absolute
 
 
 def _no_slot(opened: Opened, claimed: bool | None, most: str) -> Iterator[Mark]:
@@ -142,8 +100,8 @@ def _no_slot(opened: Opened, claimed: bool | None, most: str) -> Iterator[Mark]:
     yield mark("pull_point", claimed, False, compared(claimed, False), told)
 
 
-def _lease(bench: Bench, slot: _Slot, terms: Terms, *, absolute: bool) -> Mark:
-    got = granted_s(slot.opened.content)
+def _lease(bench: Bench, taken: _Taken, terms: Terms, *, absolute: bool) -> Mark:
+    got = granted_s(taken.opened.content)
     verdict = Verdict.LIES if absolute else granted(terms.lease_s, got)
     if got is not None and not absolute:
         in_minutes = got >= _IN_MINUTES * terms.lease_s
@@ -156,11 +114,11 @@ def _lease(bench: Bench, slot: _Slot, terms: Terms, *, absolute: bool) -> Mark:
     return mark("lease", f"{terms.lease_s} s", seconds(got), verdict, told)
 
 
-def _parameters(bench: Bench, slot: _Slot, brief: str) -> Mark:
+def _parameters(bench: Bench, taken: _Taken, brief_s: float) -> Mark:
     """Whether the reference parameters must really come back: one pull without them."""
-    if not slot.parameters:
+    if not taken.slot.parameters:
         return mark("parameters", False, "-", Verdict.NOT_OFFERED, both("没有引用参数", "none are told"))
-    without = _pull(bench, slot, brief, parameters=())
+    without = _pull(bench, taken, brief_s, echoing=False)
     needed = without is None or without.fault is not None
     told = (
         both("不回送就被拒绝", "refused without them")
@@ -170,18 +128,18 @@ def _parameters(bench: Bench, slot: _Slot, brief: str) -> Mark:
     return mark("parameters", True, needed, compared(True, needed), told)
 
 
-def _states(bench: Bench, slot: _Slot, brief: str) -> Mark:
+def _states(bench: Bench, taken: _Taken, brief_s: float) -> Mark:
     """Drain what came by itself, then ask for the present states."""
     for _ in range(3):
-        opened = _pull(bench, slot, brief)
-        if opened is None or not _read_topics(slot, opened):
+        opened = _pull(bench, taken, brief_s)
+        if opened is None or not _read_topics(taken, opened):
             break
-    asked = _ask(bench, slot, "SetSynchronizationPoint", f"{_EVENTS}/PullPointSubscription", _EVENTS)
+    asked = _ask(bench, taken.slot.synchronization())
     done = asked is not None and asked.fault is None
     if done:
         bench.habits.contradicted(Habit.NO_SYNCHRONIZATION)
-        again = _pull(bench, slot, brief)
-        count = 0 if again is None else _read_topics(slot, again)
+        again = _pull(bench, taken, brief_s)
+        count = 0 if again is None else _read_topics(taken, again)
         told = both(
             f"重报了{'若干' if count else ' 0 个'}状态",
             f"{'states were' if count else 'no state was'} told again",
@@ -193,10 +151,8 @@ def _states(bench: Bench, slot: _Slot, brief: str) -> Mark:
     return mark("states", True, done, compared(True, done), told)
 
 
-def _renewed(bench: Bench, slot: _Slot, trial: str, asked: str, wanted_s: float) -> Mark:
-    opened = _ask(
-        bench, slot, "Renew", _ACTIONS, _NOTIFICATION, element(_NOTIFICATION, "TerminationTime", text=asked)
-    )
+def _renewed(bench: Bench, taken: _Taken, trial: str, asked: str, wanted_s: float) -> Mark:
+    opened = _ask(bench, taken.slot.renewal(asked))
     if opened is None or opened.fault is not None:
         said = "-" if opened is None or opened.fault is None else "/".join(opened.fault.codes)
         if (
@@ -214,14 +170,14 @@ def _renewed(bench: Bench, slot: _Slot, trial: str, asked: str, wanted_s: float)
     return mark(trial, seconds(wanted_s), seconds(got), granted(wanted_s, got), told)
 
 
-def _long_pull(bench: Bench, slot: _Slot, pull_s: float) -> Mark:
+def _long_pull(bench: Bench, taken: _Taken, pull_s: float) -> Mark:
     """One pull of the whole time; again while messages end it early."""
     ends = time.monotonic() + pull_s
     while True:
         began = time.monotonic()
         left_s = ends - began
         try:
-            opened = _pulled(bench, slot, f"PT{max(1.0, left_s):g}S", repeatable=False)
+            opened = bench.put(taken.slot.pull(max(1.0, left_s), repeatable=False))
         except DeviceError as error:
             if error.kind in STOPS:
                 raise
@@ -230,7 +186,7 @@ def _long_pull(bench: Bench, slot: _Slot, pull_s: float) -> Mark:
         if opened.fault is not None:
             told = both(f"被拒绝：{opened.fault}", f"refused: {opened.fault}")
             return mark("long_pull", f"{pull_s:g} s", "-", Verdict.LIES, told)
-        count = _read_topics(slot, opened)
+        count = _read_topics(taken, opened)
         if took_s >= 0.8 * pull_s:
             bench.habits.contradicted(Habit.LONGEST_PULL_S)
             told = both("等满时间后作答", "it answered when the time was over")
@@ -255,19 +211,19 @@ def _cut_off(bench: Bench, error: DeviceError, pull_s: float, took_s: float) -> 
     return mark("long_pull", f"{pull_s:g} s", "-", Verdict.UNDECIDED, told)
 
 
-def _announced(bench: Bench, slot: _Slot) -> Mark:
+def _announced(bench: Bench, taken: _Taken) -> Mark:
     """What GetEventProperties announces against what came. Names only; no value is read."""
     answer = bench.tried("events", "GetEventProperties")
     announced = announced_topics(child(answer, "TopicSet"))
-    strange = slot.seen - announced
+    strange = taken.seen - announced
     told = both(
-        f"见到 {len(slot.seen)} 个，未声明的 {', '.join(sorted(strange)[:3]) or '-'}",
-        f"{len(slot.seen)} came, not announced: {', '.join(sorted(strange)[:3]) or '-'}",
+        f"见到 {len(taken.seen)} 个，未声明的 {', '.join(sorted(strange)[:3]) or '-'}",
+        f"{len(taken.seen)} came, not announced: {', '.join(sorted(strange)[:3]) or '-'}",
     )
-    verdict = Verdict.UNDECIDED if not slot.seen else Verdict.LIES if strange else Verdict.HONEST
-    if not announced and not slot.seen:
+    verdict = Verdict.UNDECIDED if not taken.seen else Verdict.LIES if strange else Verdict.HONEST
+    if not announced and not taken.seen:
         verdict = Verdict.NOT_OFFERED
-    return mark("topics", len(announced), len(slot.seen), verdict, told)
+    return mark("topics", len(announced), len(taken.seen), verdict, told)
 
 
 def announced_topics(tree: etree._Element | None) -> set[str]:
@@ -293,7 +249,7 @@ def _steps(node: etree._Element, tree: etree._Element | None) -> list[str]:
     return steps[::-1]
 
 
-def _read_topics(slot: _Slot, opened: Opened) -> int:
+def _read_topics(taken: _Taken, opened: Opened) -> int:
     """Note the topics of an answer, without prefixes; returns how many messages it holds."""
     count = 0
     for node in () if opened.content is None else opened.content:
@@ -302,86 +258,20 @@ def _read_topics(slot: _Slot, opened: Opened) -> int:
         count += 1
         topic = child(node, "Topic")
         said = "" if topic is None else topics.normalised(topic.text or "", topic.nsmap)
-        if said and len(slot.seen) < _MOST_TOPICS:
-            slot.seen.add("/".join(step.rpartition(":")[2] for step in said.split("/")))
+        if said and len(taken.seen) < _MOST_TOPICS:
+            taken.seen.add("/".join(step.rpartition(":")[2] for step in said.split("/")))
     return count
 
 
-def _pull(
-    bench: Bench, slot: _Slot, timeout: str, *, parameters: tuple[etree._Element, ...] | None = None
-) -> Opened | None:
+def _pull(bench: Bench, taken: _Taken, seconds: float, *, echoing: bool = True) -> Opened | None:
+    return _ask(bench, taken.slot.pull(seconds, echoing=echoing))
+
+
+def _ask(bench: Bench, question: Question) -> Opened | None:
+    """The answer or the fault; None when there is neither. Raises DeviceError of the kinds in ``STOPS``."""
     try:
-        return _pulled(bench, slot, timeout, parameters=parameters)
+        return bench.put(question)
     except DeviceError as error:
         if error.kind in STOPS:
             raise
         return None
-
-
-def _pulled(
-    bench: Bench,
-    slot: _Slot,
-    timeout: str,
-    *,
-    parameters: tuple[etree._Element, ...] | None = None,
-    repeatable: bool = True,
-) -> Opened:
-    action = f"{_EVENTS}/PullPointSubscription/PullMessagesRequest"
-    return bench.ask(
-        "events",
-        "PullMessages",
-        element(_EVENTS, "Timeout", text=timeout),
-        element(_EVENTS, "MessageLimit", text="100"),
-        endpoint=slot.endpoint,
-        action=action,
-        headers=_headers(slot, action, parameters),
-        repeatable=repeatable,
-    )
-
-
-def _ask(
-    bench: Bench, slot: _Slot, operation: str, actions: str, namespace: str, *parts: etree._Element
-) -> Opened | None:
-    action = f"{actions}/{operation}Request"
-    try:
-        return bench.ask(
-            "events",
-            operation,
-            *parts,
-            endpoint=slot.endpoint,
-            action=action,
-            headers=_headers(slot, action, None),
-            namespace=namespace,
-        )
-    except DeviceError as error:
-        if error.kind in STOPS:
-            raise
-        return None
-
-
-def _headers(
-    slot: _Slot, action: str, parameters: tuple[etree._Element, ...] | None
-) -> tuple[etree._Element, ...]:
-    echoed = slot.parameters if parameters is None else parameters
-    return (*addressing(action, slot.address), *(deepcopy(each) for each in echoed))
-
-
-def _give_back(bench: Bench, slot: _Slot) -> None:
-    """Unsubscribe over a connection of its own, best effort, within two seconds."""
-    used = bench.session
-    session = Session(used.device, used.account, used.services, limits=used.limits)
-    action = f"{_ACTIONS}/UnsubscribeRequest"
-    question = plain_question(
-        "Unsubscribe",
-        slot.endpoint,
-        element(_NOTIFICATION, "Unsubscribe"),
-        action=action,
-        headers=_headers(slot, action, None),
-        optional=True,
-    )
-    with (
-        contextlib.closing(session),
-        contextlib.suppress(DeviceError),
-        session.transport.within(used.limits.unsubscribe_s),
-    ):
-        session.ask(question)

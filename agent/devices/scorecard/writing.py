@@ -215,16 +215,13 @@ class Writer:
 
     def _waited(self, start: Bearing) -> bool:
         """Wait until the head has turned and stands; whether it says that it is elsewhere than before."""
-        began = time.monotonic()
-        while True:
-            self._tools.pause(_STEP_S)
-            now = self._tools.head.bearing()
-            passed = time.monotonic() - began
-            away = elsewhere(start, now)
-            if not now.moving and (away or passed > _STARTS_WITHIN_S):
-                return away
-            if passed > _TURNS_WITHIN_S:
-                return away
+        starts = time.monotonic() + _STARTS_WITHIN_S
+
+        def stands(now: Bearing) -> bool:
+            return not now.moving and (elsewhere(start, now) or time.monotonic() > starts)
+
+        self._tools.pause(_STEP_S)
+        return elsewhere(start, self._seen(stands))
 
     def _turned_back(self, way_back: Preset, start: Bearing, *, new: bool) -> bool:
         """Where it looked before, and without the preset made for it. Raises nothing."""
@@ -246,14 +243,18 @@ class Writer:
         return False
 
     def _stands_at(self, place: Bearing) -> bool:
-        now = until(
+        now = self._seen(lambda seen: not seen.moving)
+        return not now.moving and not elsewhere(place, now)
+
+    def _seen(self, done: Callable[[Bearing], bool]) -> Bearing:
+        """Where the head looks once it is so, or when a turn has had its time."""
+        return until(
             self._tools.head.bearing,
-            lambda seen: not seen.moving,
+            done,
             within_s=_TURNS_WITHIN_S,
             every_s=_STEP_S,
             pause=self._tools.pause,
         )
-        return not now.moving and not elsewhere(place, now)
 
     def _forgotten(self, token: str) -> bool:
         """Whether a preset is gone, whatever was answered to taking it away."""

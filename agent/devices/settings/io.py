@@ -1,5 +1,6 @@
 """Relays and digital inputs as they are set up: ``relay.1.mode``, ``relay.1.delay_s``, ``relay.1.idle``,
-``input.1.idle``. Numbers follow the device's order; a token may stand for them (``AlarmOut_0.mode``).
+``input.1.idle``. Numbers follow the device's order; a token may stand for them (``AlarmOut_0.mode``), and
+``relay.1.token`` says which it is: the name under which the device's events tell of it. It cannot be set.
 
 Law: how a relay is switched is ``upkeep.contacts``; here is only what it does when it is. A new mode or idle
 state may move the contact at once, and what hangs on it is not known here: both want a confirmation.
@@ -20,6 +21,7 @@ from agent.devices.settings.change import SettingsAspect
 from agent.devices.settings.places import Place, text_at, word_attribute
 from agent.devices.settings.surface import Surface, named, renamed
 from agent.devices.soap import below, child, child_text, local_name
+from agent.devices.topic_parsers import source_name
 from agent.errors import DeviceError, DeviceTrouble
 from agent.management import Allowed, Settings, Value
 
@@ -58,6 +60,11 @@ class Contact:
     role: str
     node: etree._Element
 
+    @property
+    def name(self) -> str:
+        """The token as people are shown it, the same as ``CameraEvent.source`` of its events."""
+        return source_name(self.token)
+
 
 class IoAspect(SettingsAspect):
     """See the head of the file."""
@@ -78,10 +85,10 @@ class IoAspect(SettingsAspect):
                 raise
             self._over, self._relays = "", ()
         found: dict[str, Value] = {}
-        for contact in self._relays:
-            found |= places.read(contact.node, RELAY, prefix=f"{contact.role}.")
-        for contact in self._inputs:
-            found |= places.read(contact.node, INPUT, prefix=f"{contact.role}.")
+        for contacts, kinds in ((self._relays, RELAY), (self._inputs, INPUT)):
+            for contact in contacts:
+                found[f"{contact.role}.token"] = contact.name
+                found |= places.read(contact.node, kinds, prefix=f"{contact.role}.")
         return found
 
     def _bounds(self, _wanted: Settings, /) -> dict[str, Allowed]:
@@ -91,6 +98,8 @@ class IoAspect(SettingsAspect):
             found |= {f"{contact.role}.{name}": allowed for name, allowed in told.items()}
         for contact in self._inputs:
             found[f"{contact.role}.idle"] = Allowed(values=self._idle_states(contact))
+        for contact in (*self._relays, *self._inputs):
+            found[f"{contact.role}.token"] = Allowed(values=(contact.name,))
         return found
 
     def _idle_states(self, contact: Contact) -> tuple[Value, ...]:

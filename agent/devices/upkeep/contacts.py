@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from agent.devices import sentences
-from agent.devices.redact import quoted
 from agent.devices.settings.io import INPUT, RELAY, Contact, read_inputs, read_relays
 from agent.devices.settings.places import read
 from agent.devices.settings.surface import Surface, named
@@ -71,8 +70,7 @@ class Contacts:
             _, contacts = read_relays(self._surface)
             states = self._states(triggers.RELAY) if with_state and contacts else {}
         return tuple(
-            ContactSeen(_shown(one), one.role, read(one.node, RELAY), states.get(one.token))
-            for one in contacts
+            ContactSeen(one.name, one.role, read(one.node, RELAY), states.get(one.token)) for one in contacts
         )
 
     def inputs(self, *, with_state: bool = False) -> tuple[ContactSeen, ...]:
@@ -81,8 +79,7 @@ class Contacts:
             contacts = read_inputs(self._surface)
             states = self._states(triggers.DIGITAL_INPUT) if with_state and contacts else {}
         return tuple(
-            ContactSeen(_shown(one), one.role, read(one.node, INPUT), states.get(one.token))
-            for one in contacts
+            ContactSeen(one.name, one.role, read(one.node, INPUT), states.get(one.token)) for one in contacts
         )
 
     def switch(self, token: str, *, active: bool) -> Switching:
@@ -108,7 +105,7 @@ class Contacts:
                     named("devicemgmt", "LogicalState", state),
                     at="deviceio" if over == "deviceio" else "",
                 )
-                log.info("device=%s relay=%s %s", surface.device.id, _shown(meant), state)
+                log.info("device=%s relay=%s %s", surface.device.id, meant.name, state)
                 after = (
                     told.becomes(meant.token, active, seconds=_TOLD_WITHIN_S)
                     if before is not active
@@ -119,13 +116,13 @@ class Contacts:
     def _outcome(self, contact: Contact, active: bool, told: bool | None) -> Switching:
         """``told``: the state the device tells afterwards, None when it tells none."""
         if told is not None and told is not active:
-            detail = contact_sentences.not_switched(self._surface.where, _shown(contact), active)
+            detail = contact_sentences.not_switched(self._surface.where, contact.name, active)
             raise self._surface.error(DeviceTrouble.NOT_KEPT, detail)
         settings = read(contact.node, RELAY)
         delay = settings.get("delay_s")
         falls_back = active and settings.get("mode") == "Monostable" and isinstance(delay, int | float)
         return Switching(
-            _shown(contact),
+            contact.name,
             active,
             Proof.ACCEPTED if told is None else Proof.TOLD,
             float(delay) if falls_back and isinstance(delay, int | float) else None,
@@ -144,8 +141,3 @@ class Contacts:
     def _states(self, topic: str) -> Mapping[str, bool]:
         with triggers.told_by(self._surface, topic) as told:
             return told.states(seconds=_TOLD_WITHIN_S)
-
-
-def _shown(contact: Contact) -> str:
-    """A token as people are shown it."""
-    return quoted(contact.token, longest=64)

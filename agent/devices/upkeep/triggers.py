@@ -1,8 +1,8 @@
 """What a device tells of its relays and inputs by events: the one way their state can be seen.
 
 Law: no operation of ONVIF reads a relay's state back. A pull point of a few seconds tells it, where the
-device has a free slot and the topic (``tns1:Device/Trigger/Relay``, ``…/DigitalInput``); it is always given
-back. A device that does not tell leaves the state unknown, and that is no error.
+device has a free slot (``slot``) and the topic (``tns1:Device/Trigger/Relay``, ``…/DigitalInput``). A device
+that does not tell leaves the state unknown, and that is no error.
 Source: DeviceIO 5.13 (events); recorded Axis: ``RelayToken`` 3, ``LogicalState`` inactive.
 """
 
@@ -11,28 +11,21 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator, Mapping
-from copy import deepcopy
-from dataclasses import dataclass
 
 from lxml import etree
 
-from agent.devices import soap, topics
-from agent.devices.address import AddressRefused, Endpoint, http_endpoint
-from agent.devices.events import addressing, reference_parameters
-from agent.devices.session import Question, plain_question
+from agent.devices import topics
+from agent.devices.address import Endpoint
+from agent.devices.durations import duration_of
 from agent.devices.settings.surface import Surface
-from agent.devices.soap import child, child_text, element
-from agent.devices.wsdl import NAMESPACES
+from agent.devices.slot import Lease, Slot, creation, either_way, granted_s, held, lease, moment
+from agent.devices.soap import Opened, child
+from agent.devices.topic_parsers import token_of, truth_of, value_of
 from agent.errors import DeviceError
 
 RELAY = "Device/Trigger/Relay"
 DIGITAL_INPUT = "Device/Trigger/DigitalInput"
-_TOKENS = {RELAY: ("RelayToken", "RelayOutputToken", "Token"), DIGITAL_INPUT: ("InputToken", "Token")}
-_STATES = {"active": True, "true": True, "1": True, "inactive": False, "false": False, "0": False}
-_EVENTS = NAMESPACES["events"]
-_NOTIFICATION = "http://docs.oasis-open.org/wsn/b-2"
-_UNSUBSCRIBE = "http://docs.oasis-open.org/wsn/bw-2/SubscriptionManager/UnsubscribeRequest"
-_LEASE = "PT30S"
+_LEASE_S = 30.0
 _MOST_STATES = 128
 _MOST_PULLS = 20
 """A device that answers every pull at once with nothing is not asked without end."""
@@ -40,19 +33,13 @@ _SILENCE_S = 1.0
 """States are told at once after a pull point is made; a device silent for longer has told all."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Slot:
-    address: str
-    endpoint: Endpoint
-    parameters: tuple[etree._Element, ...]
-
-
 class Triggers:
     """States of one topic's contacts by token, as far as the device tells. Made by ``told_by``."""
 
-    def __init__(self, surface: Surface, slot: _Slot | None, topic: str) -> None:
+    def __init__(self, surface: Surface, topic: str, *, slot: Slot | None = None, granted: Lease) -> None:
         self._surface = surface
         self._slot = slot
+        self._lease = granted
         self._topic = topic
 
     def states(self, *, seconds: float) -> Mapping[str, bool]:
@@ -85,15 +72,10 @@ class Triggers:
         """One PullMessages. A device that fails it is not asked again."""
         if self._slot is None or seconds <= 0:
             return []
-        content = element(
-            _EVENTS,
-            "PullMessages",
-            element(_EVENTS, "Timeout", text=f"PT{max(0.1, min(seconds, self._surface.limits.pull_s)):.1f}S"),
-            element(_EVENTS, "MessageLimit", text="100"),
-        )
-        action = f"{_EVENTS}/PullPointSubscription/PullMessagesRequest"
+        waiting_s = round(max(0.1, min(seconds, self._surface.limits.pull_s)), 1)
         try:
-            answer = self._surface.session.ask(_to(self._slot, "PullMessages", content, action)).content
+            self._keep(self._slot)
+            answer = self._surface.session.ask(self._slot.pull(waiting_s)).content
         except DeviceError:
             self._slot = None
             return []
@@ -102,77 +84,64 @@ class Triggers:
     def _synchronised(self) -> bool:
         if self._slot is None:
             return False
-        content = element(_EVENTS, "SetSynchronizationPoint")
-        action = f"{_EVENTS}/PullPointSubscription/SetSynchronizationPointRequest"
         try:
-            self._surface.session.ask(_to(self._slot, "SetSynchronizationPoint", content, action))
+            self._surface.session.ask(self._slot.synchronization())
         except DeviceError:
             return False
         return True
+
+    def _keep(self, slot: Slot) -> None:
+        """Renew in time; a device that refuses it may still be pulled until the lease ends."""
+        if time.monotonic() < self._lease.renew_mono_s:
+            return
+        self._lease = _leased(self._surface.session.faulty(slot.renewal(duration_of(_LEASE_S))))
 
 
 @contextlib.contextmanager
 def told_by(surface: Surface, topic: str) -> Iterator[Triggers]:
     """The states a device tells while this is open; where it has no slot or no events, none."""
-    slot = _opened(surface)
-    try:
-        yield Triggers(surface, slot, topic)
-    finally:
-        if slot is not None:
-            question = _to(slot, "Unsubscribe", element(_NOTIFICATION, "Unsubscribe"), _UNSUBSCRIBE)
-            with contextlib.suppress(DeviceError):
-                surface.session.ask(question)
+    found = _asked(surface)
+    if found is None:
+        yield Triggers(surface, topic, granted=_leased(None))
+        return
+    events, opened = found
+    with held(surface.session, opened, events=events) as slot:
+        yield Triggers(surface, topic, slot=slot, granted=_leased(opened))
 
 
-def _opened(surface: Surface) -> _Slot | None:
-    """A pull point of our own for half a minute; without a filter, which some makes refuse."""
+def _asked(surface: Surface) -> tuple[Endpoint, Opened] | None:
+    """Where a pull point of our own was asked for, and the answer; None when there is none."""
     try:
-        endpoint = surface.find("events")
-        if endpoint is None:
+        events = surface.find("events")
+        if events is None:
             return None
-        content = element(
-            _EVENTS,
-            "CreatePullPointSubscription",
-            element(_EVENTS, "InitialTerminationTime", text=_LEASE),
+        until = moment(_LEASE_S, clock_error_s=surface.session.account.clock_error_s)
+        opened, _ = either_way(
+            lambda term: surface.session.faulty(creation(events, term)), duration_of(_LEASE_S), until
         )
-        action = f"{_EVENTS}/EventPortType/CreatePullPointSubscriptionRequest"
-        question = plain_question(
-            "CreatePullPointSubscription",
-            endpoint,
-            content,
-            action=action,
-            headers=addressing(action, str(endpoint)),
-            optional=True,
-            repeatable=False,
-        )
-        reference = child(surface.session.ask(question).content, "SubscriptionReference")
-        address = child_text(reference, "Address") or str(endpoint)
-        with contextlib.suppress(AddressRefused):  # else: asked and given back where it was granted
-            endpoint = http_endpoint(address, surface.device)
-        return _Slot(address, endpoint, reference_parameters(reference))
+        return events, opened
     except DeviceError:
         return None
 
 
+def _leased(opened: Opened | None) -> Lease:
+    granted = None if opened is None else granted_s(opened.content)
+    return lease(granted, asked_s=_LEASE_S, now_s=time.monotonic())
+
+
 def _told(answer: etree._Element | None, topic: str) -> list[tuple[str, bool]]:
+    """Tokens and states, read as the event of the same topic is: a port has one name everywhere."""
+    meant = topics.meaning(topic)
+    assert meant is not None  # both topics of this file are in the table
     found = []
     for message in () if answer is None else answer:
         said = child(message, "Topic")
         if said is None or topics.normalised(said.text or "", said.nsmap) != topic:
             continue
         inner = child(message, "Message", "Message")
-        token = next(filter(None, (_item(inner, "Source", name) for name in _TOKENS[topic])), "")
-        state = _STATES.get(_item(inner, "Data", "LogicalState").lower())
+        if inner is None:
+            continue
+        token, state = token_of(inner, meant), truth_of(value_of(inner, meant))
         if token and state is not None:
             found.append((token, state))
     return found
-
-
-def _item(message: etree._Element | None, group: str, name: str) -> str:
-    items = soap.below(message, group)
-    return next((item.get("Value", "").strip() for item in items if item.get("Name") == name), "")
-
-
-def _to(slot: _Slot, operation: str, content: etree._Element, action: str) -> Question:
-    headers = (*addressing(action, slot.address), *(deepcopy(each) for each in slot.parameters))
-    return plain_question(operation, slot.endpoint, content, action=action, headers=headers, optional=True)

@@ -69,9 +69,13 @@ def test_a_wrong_password_run_after_run_does_not_lock_the_camera(
 def test_retry_lifts_the_rest_of_a_described_device(run: Run, county: RunningCounty) -> None:
     run("show", file="wrong")
     before = failures(county)
+    status, out, _ = run("probe", "--no-video", "--json", file="wrong")
+    assert (status, before) == (1, failures(county)), "it rests: nothing is tried"
+    assert "auth_backoff" in out
     assert run("retry", file="wrong")[0] == 0
-    assert run("show", file="wrong")[0] == 1
-    assert failures(county) > before
+    status, out, _ = run("probe", "--no-video", "--json", file="wrong")
+    assert status == 1 and "auth_backoff" not in out and "auth_failed" in out
+    assert failures(county) > before, "the rest is lifted: it was tried once more"
 
 
 def test_without_a_place_to_remember_nothing_is_promised(
@@ -98,6 +102,18 @@ def test_a_described_device_is_only_read_until_its_class_is_named(run: Run, coun
     assert not [name for name in county.device().counters if name.startswith(("op_Set", "op_System"))]
     assert run("set", "encoder", "sub.fps=5", "--class", "smart_camera")[0] == 0
     assert county.device().encoders["sub"].fps == 5
+
+
+def test_settings_are_read_and_written_by_address_alone(run: Run, county: RunningCounty) -> None:
+    device = county.device()
+    before = json.loads(run("get", "encoder", "--json")[1])["settings"]["encoder"]
+    assert before["sub.fps"] == device.encoders["sub"].fps != 5
+    status, out, _ = run("set", "encoder", "sub.fps=5", "--class", "smart_camera", "--json")
+    (field,) = json.loads(out)["change"]["fields"]
+    assert (status, field["name"], field["before"], field["after"]) == (0, "sub.fps", before["sub.fps"], 5)
+    assert county.call(lambda: device.encoders["sub"].fps) == 5
+    assert json.loads(run("get", "encoder", "--json")[1])["settings"]["encoder"] == {**before, "sub.fps": 5}
+    assert set(json.loads(run("get", "--json")[1])["settings"]) >= {"time", "network", "encoder"}
 
 
 @pytest.mark.parametrize("moved", [False, True])

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
+from lxml import etree
 
 from agent.devices import OnvifRoom
+from agent.devices.notifications import Tally, read_told
 from agent.devices.settings import DeviceSettings
 from agent.devices.settings.io import _options
 from agent.devices.soap import element
+from agent.devices.topic_parsers import source_name
+from agent.devices.upkeep.triggers import DIGITAL_INPUT, RELAY, _told
 from agent.errors import DeviceError, DeviceTrouble
 from agent.management import Allowed, Value
-from protocol.words import DeviceClass
+from protocol.words import DeviceClass, SceneTopic
+from simulator.onvif import contacts
 from tests.agent.devices.builders import QUICK, a_device
 from tests.support.recorded import onvif_data, recorded_devices, served
 from tests.support.virtual_county import RunningCounty, entry, running
@@ -119,7 +126,7 @@ def test_a_set_that_lies_is_found_out() -> None:
 def test_inputs_are_there_where_relays_are_not() -> None:
     with camera() as (county, settings):
         county.device().personality = replace(county.device().personality, has_relays=False)
-        assert settings["io"].read() == {"input.1.idle": "open"}
+        assert settings["io"].read() == {"input.1.token": "DigitalInput_1", "input.1.idle": "open"}
 
 
 def test_a_make_without_relays_says_so() -> None:
@@ -145,6 +152,7 @@ _ETHAN, _NVT = "EthanFlower1-onvif-go", "hawkeye64-onvif-nvt"
 RECORDED = {
     f"{_ETHAN}/AXIS_P3818-PVE_11.9.60/20260113-142527": {},
     f"{_ETHAN}/Bosch_AUTODOME_IP_starlight_5000i_7.80.0128/20260113-142522": {
+        "relay.1.token": "Output_1",
         "relay.1.mode": "Bistable",
         "relay.1.delay_s": 0.5,
         "relay.1.idle": "open",
@@ -154,7 +162,12 @@ RECORDED = {
     f"{_NVT}/hikvision": {
         f"relay.{number}.{name}": value
         for number in (1, 2)
-        for name, value in (("mode", "Monostable"), ("delay_s", 5), ("idle", "closed"))
+        for name, value in (
+            ("token", f"AlarmOut_{number - 1}"),
+            ("mode", "Monostable"),
+            ("delay_s", 5),
+            ("idle", "closed"),
+        )
     },
     f"{_NVT}/hikvision-fixed": {},
 }
@@ -181,3 +194,70 @@ def test_no_recorded_relay_is_forgotten() -> None:
         if any(operation in ("GetRelayOutputs", "GetDigitalInputs") for _, operation in one.answers)
     }
     assert told == RECORDED.keys()
+
+
+def told_sources(county: RunningCounty, topic: SceneTopic) -> set[str]:
+    """What the device's events of a topic call the ports they are about."""
+    device = county.device()
+    row = a_device(device.ip, device.http_port, password=PASSWORD)
+    sources: set[str] = set()
+    with contextlib.closing(OnvifRoom(limits=QUICK).subscribe(row)) as subscription:
+        ends = time.monotonic() + 5
+        while not sources and time.monotonic() < ends:
+            sources |= {event.source for event in subscription.pull() if event.topic == topic}
+    return sources
+
+
+@pytest.mark.parametrize("make", ["plain", "axis-like"])
+def test_a_port_has_one_name_in_settings_in_events_and_among_the_contacts(make: str) -> None:
+    with camera(make) as (county, settings):
+        device = county.device()
+        county.call(lambda: contacts.tell_relays(device))
+        for token in device.inputs:
+            county.call(lambda token=token: contacts.tell_input(device, token, active=True))  # type: ignore[misc]
+        told = settings["io"].read()
+        row = a_device(device.ip, device.http_port, password=PASSWORD)
+        with contextlib.closing(OnvifRoom(limits=QUICK).upkeep(row)) as upkeep:
+            listed = {one.role: one.token for one in (*upkeep.contacts.relays(), *upkeep.contacts.inputs())}
+        assert {f"{role}.token": token for role, token in listed.items()} == {
+            name: value for name, value in told.items() if name.endswith(".token")
+        }
+        relays = {token for role, token in listed.items() if role.startswith("relay.")}
+        assert told_sources(county, SceneTopic.RELAY) == relays == set(device.relays)
+        if device.inputs:
+            inputs = {token for role, token in listed.items() if role.startswith("input.")}
+            assert told_sources(county, SceneTopic.DIGITAL_INPUT) == inputs == set(device.inputs)
+
+
+def test_the_name_of_a_port_cannot_be_set() -> None:
+    with camera() as (county, settings):
+        with refused(DeviceTrouble.BAD_VALUE, "relay.1.token"):
+            settings["io"].write({"relay.1.token": "gate"}, confirmed=True)
+        assert not [name for name in county.device().counters if name.startswith("op_Set")]
+
+
+SPELLINGS = {
+    RELAY: ("RelayToken", "RelayOutputToken", "Token"),
+    DIGITAL_INPUT: ("InputToken", "AlarmInToken", "Token"),
+}
+
+
+@pytest.mark.parametrize("topic", list(SPELLINGS))
+@pytest.mark.parametrize("token", ["3", "AlarmOut_0", "x" * 80])
+def test_events_and_a_look_at_the_contacts_read_a_port_alike(topic: str, token: str) -> None:
+    for spelling in SPELLINGS[topic]:
+        content = told_of(topic, spelling, token)
+        told = read_told(content, now=datetime(2026, 11, 24, tzinfo=UTC), tally=Tally())
+        (port,) = _told(content, topic)
+        assert port == (token, True), spelling
+        assert [notice.event.source for notice in told.notices] == [source_name(token)], spelling
+
+
+def told_of(topic: str, spelling: str, token: str) -> etree._Element:
+    return etree.fromstring(
+        '<PullMessagesResponse xmlns:tns1="http://www.onvif.org/ver10/topics"><NotificationMessage>'
+        f'<Topic>tns1:{topic}</Topic><Message><Message PropertyOperation="Changed">'
+        f'<Source><SimpleItem Name="{spelling}" Value="{token}"/></Source>'
+        '<Data><SimpleItem Name="LogicalState" Value="active"/></Data>'
+        "</Message></Message></NotificationMessage></PullMessagesResponse>"
+    )

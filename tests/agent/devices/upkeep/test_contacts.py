@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
 from agent.devices import OnvifRoom
-from agent.devices.upkeep import Upkeep
+from agent.devices.upkeep import Upkeep, triggers
 from agent.devices.upkeep.contacts import Proof, Switching
 from agent.errors import DeviceError, DeviceTrouble
 from protocol.words import DeviceClass
@@ -141,3 +142,15 @@ def test_an_integrated_device_is_sent_no_order() -> None:
         with refused(DeviceTrouble.READ_ONLY):
             upkeep.contacts.switch("RelayOutput_1", active=True)
         assert county.device().counters["requests"] == asked
+
+
+def test_a_look_that_lasts_renews_its_slot_at_four_fifths(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(triggers, "_LEASE_S", 1.0)
+    with camera() as (county, upkeep):
+        with triggers.told_by(upkeep._surface, triggers.RELAY) as told:
+            ends = time.monotonic() + 2.0
+            while time.monotonic() < ends:
+                told.states(seconds=0.2)
+            assert slots_taken(county) == 1, "kept beyond its first lease"
+        assert county.call(lambda: county.device().counters["op_Renew"]) in (1, 2, 3)
+        assert slots_taken(county) == 0
