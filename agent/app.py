@@ -223,6 +223,7 @@ class BoxApp:
             if worker.name not in ("send", "receive"):
                 worker.ask_to_stop()
         self.recordings.close()
+        self.mover.close()
         listeners = [each for each, *_ in self._listeners.values()]
         endings: list[Callable[[], object]] = [self._end_following, self.watcher.close, self.tours.close]
         together("close", [*endings, *(each.close for each in listeners)], within_s=CLOSE_S)

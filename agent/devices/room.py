@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
@@ -208,18 +209,23 @@ class OnvifRoom:
     def look_at(self, host: str, port: int) -> Marks | None:
         """The marks of whoever answers at an address, without a log-in; None when nobody does.
 
-        Asked in plain text, and over TLS where that is no way to speak to it; no pin is kept of a stranger.
+        Asked in plain text, and over TLS where that is no way to speak to it, both within ``Limits.look_s``;
+        no pin is kept of a stranger.
         """
+        ends_s = time.monotonic() + self._limits.look_s
         for tls in (False, True):
+            left_s = ends_s - time.monotonic()
+            if left_s <= 0:
+                break
             stranger = Device(f"at-{host}", DeviceClass.INTEGRATED, host, port, tls=tls)
             account = Account("", Secret(""), rest_s=0, pins=Pins())
             session = Session(stranger, account, self._services, limits=self._limits)
-            with contextlib.closing(session), session.transport.within(self._limits.total_s):
+            with contextlib.closing(session), session.transport.within(left_s):
                 try:
                     return shown_marks(session)
                 except DeviceError as error:
                     if error.kind is DeviceTrouble.UNREACHABLE:
-                        return None
+                        return Marks() if tls else None
                     if error.kind not in (DeviceTrouble.NO_ONVIF, DeviceTrouble.BAD_ANSWER):
                         return Marks()
         return Marks()
