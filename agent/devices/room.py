@@ -206,6 +206,17 @@ class OnvifRoom:
             LoginMemory(self._notebook, device.id).lifted()
             LoginMemory(self._notebook, device.id, rest_topic=STREAM_REST_TOPIC).lifted()
 
+    def forget(self, device: str) -> None:
+        """The device is no longer looked after: nothing of it stays in memory."""
+        with self._lock:
+            held = self._accounts.pop(device, None)
+        if held is not None:
+            held[1].retire()
+        self._states.forget(device)
+        self._strangers.forget(device)
+        self._habits.forget(device)
+        self.storage.forget(device)
+
     def look_at(self, host: str, port: int) -> Marks | None:
         """The marks of whoever answers at an address, without a log-in; None when nobody does.
 

@@ -113,6 +113,12 @@ class Mover:
             self._watched[device.id] = _Watch(device, configured)
             self._register.keep_to(frozenset(self._watched))
 
+    def remove(self, device: str) -> None:
+        """Look after it no more."""
+        with self._lock:
+            self._watched.pop(device, None)
+            self._register.keep_to(frozenset(self._watched))
+
     def replace(self, device: Device) -> None:
         """The device has another address or log-in."""
         with self._lock:
@@ -315,7 +321,9 @@ class Mover:
         """All at once: devices that exchange addresses must not be asked half way."""
         now_s = self._clock.monotonic()
         for move in moves:
-            watch = self._watched[move.device]
+            watch = self._watched.get(move.device)
+            if watch is None:
+                continue  # taken out of the ledger meanwhile
             if len(watch.moves) == MOST_MOVES and now_s - watch.moves[0] < HOUR_S:
                 self._tell("device_restless", move.device, moving_words.restless(move))
                 continue
