@@ -21,7 +21,7 @@ from agent.services import found_rows
 from agent.services.found_rows import ABSENT_S
 from protocol.words import Rung
 from tests.agent.devices.builders import QUICK
-from tests.agent.test_moving import settled, told
+from tests.agent.test_moving import entries, settled, told
 from tests.support.processes import free_port, wait_until
 from tests.support.virtual_county import entry, free_ip, running
 
@@ -139,8 +139,9 @@ def test_a_box_that_was_off_lets_go_at_its_next_start(tmp_path: Path, run: Run) 
         assert json.loads(run("list", "--json")[1]) == []
         county.switch("gate", unplugged=True)
         with started(tmp_path) as app:
-            assert app._known == {}, "it is not even begun"
             is_gone(app, name)
+            (event,) = [one for one in entries(app, "box.event") if one["what"] == "device_forgotten"]
+            assert county.device("gate").ip not in str(event["detail"]), "it was not even begun"
             assert app._known == {}
 
 
