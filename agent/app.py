@@ -34,7 +34,7 @@ from agent.outbox.store import Store
 from agent.outbox.vault import SealedVault
 from agent.ports import DeviceAdapter, Found, Ledger
 from agent.services import moving_words
-from agent.services.admission import MOST_DEVICES, admitted
+from agent.services.admission import MOST_DEVICES, admitted, where_met
 from agent.services.commander import Commander
 from agent.services.configurator import Configurator, Setting
 from agent.services.counting import Counting
@@ -404,12 +404,15 @@ class BoxApp:
     def _search(self) -> float:
         """Devices nobody has listed are taken in; those of the ledger that are elsewhere are followed."""
         search = self._config.search
-        announced = self.devices.discover(search.subnets)
+        announced = [
+            found for found in self.devices.discover(search.subnets) if is_within(found.host, search.subnets)
+        ]
         hosts = self._hosts()
-        heard = {found.host for found in announced}
-        knocked = self.devices.knock(search.subnets, leave=hosts | heard, unusable=self.unusable.tell)
-        announced = [*announced, *knocked]
-        inside = [found for found in announced if is_within(found.host, search.subnets)]
+        heard = frozenset(found.host for found in announced)
+        shut = self.devices.shut(found for found in announced if found.host not in hosts)
+        leave = hosts | (heard - shut)
+        knocked = self.devices.knock(search.subnets, leave=leave, unusable=self.unusable.tell)
+        inside = where_met(announced, knocked, shut=shut)
         self.mover.found(inside)
         self.found_rows.announced(inside)
         with self._taking_in:

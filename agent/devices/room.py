@@ -35,7 +35,7 @@ from agent.devices.session import Session
 from agent.devices.settings import DeviceSettings
 from agent.devices.storage import StorageWatch
 from agent.devices.strange_topics import StrangeBook, Strangers
-from agent.devices.survey import UNUSABLE, Kind, Ports, Surveyed, asked, survey
+from agent.devices.survey import UNUSABLE, Kind, Ports, Surveyed, asked, shut, survey
 from agent.devices.trust import Trust
 from agent.devices.upkeep import Upkeep
 from agent.devices.upkeep.password import PasswordChange
@@ -254,6 +254,10 @@ class OnvifRoom:
     def asked(self, announced: Iterable[Found]) -> Sequence[Surveyed]:
         """What those who announce themselves are, asked without a password."""
         return asked(announced, self._services, limits=self._limits)
+
+    def shut(self, announced: Iterable[Found]) -> frozenset[str]:
+        """The hosts that take a connection at none of the ports they announce: their door is another one."""
+        return shut(announced)
 
     def knock(
         self,
