@@ -8,11 +8,13 @@ import pytest
 
 from agent import marks
 from agent.devices.habits import LooseLeaves
+from agent.devices.limits import Limits
+from agent.devices.login_memory import REST_TOPIC, STREAM_REST_TOPIC
 from agent.errors import StoreFull
 from agent.model import Device, Evidence
 from agent.ports import Found
 from agent.services.found_rows import ABSENT_S, MOST_UNPROVED, NOTE_S, ROW_TOPIC, FoundRows
-from agent.services.register import MARKS_TOPIC, PARTING_TOPIC, REST_S, DeviceRegister, Parting, Place
+from agent.services.register import MARKS_TOPIC, PARTING_TOPIC, REST_S, RESTS, DeviceRegister, Parting, Place
 from protocol.messages import BoxEvent
 from protocol.words import Reason, Rung
 from runtime.clock import ManualClock
@@ -249,3 +251,8 @@ def test_a_damaged_note_of_a_parting_is_no_order_and_is_cleared(document: str) -
     ledger.rows.step()
     assert (ledger.gone, ledger.notes.noted("cam-1", PARTING_TOPIC)) == ([], None)
     assert not ledger.register.marks_of("cam-1").is_empty
+
+
+def test_the_rest_that_outlives_a_row_is_the_one_the_log_in_keeps_and_lasts_longer() -> None:
+    assert set(RESTS) == {REST_TOPIC, STREAM_REST_TOPIC}
+    assert Limits().refused_pause_s < REST_S
