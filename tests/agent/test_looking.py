@@ -36,7 +36,7 @@ OTHER = Evidence(Rung.UNREACHABLE, Reason.OTHER_DEVICE, "")
 class Desk:
     """A mover over real looks, which are counted, and what it did."""
 
-    def __init__(self, *, look_s: float = 0.4) -> None:
+    def __init__(self, *, look_s: float = 2.0) -> None:
         notes = LooseLeaves()
         self.log = FakeLog()
         self.register = DeviceRegister(notes)
@@ -148,7 +148,7 @@ def test_a_swap_that_is_met_while_hung_ones_are_looked_at_comes_next(county: Run
 
 
 def test_hung_addresses_are_looked_at_side_by_side_and_each_once() -> None:
-    desk = Desk()
+    desk = Desk(look_s=0.4)
     with hung_cameras() as cameras:
         desk.lose(cameras)
         assert desk.steps() == HUNG // LOOKERS
@@ -169,7 +169,7 @@ def test_a_look_ends_by_its_own_deadline() -> None:
 
 
 def test_a_box_that_stops_begins_no_further_look_and_moves_nobody() -> None:
-    desk = Desk(look_s=0.4)
+    desk = Desk()
     with hung_cameras() as cameras:
         desk.lose(cameras)
         for number in range(HUNG):
