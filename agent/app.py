@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import ipaddress
 import json
 import logging
@@ -24,8 +25,8 @@ from agent.devices import search_sentences
 from agent.devices.limits import Limits
 from agent.devices.room import OnvifRoom
 from agent.devices.upkeep.password import Ending
-from agent.errors import AgentError, ConfigError
-from agent.model import Device, Secret, Zone
+from agent.errors import AgentError, ConfigError, StoreFull
+from agent.model import Device, Evidence, Secret, Zone
 from agent.outbox.courier import Courier
 from agent.outbox.notebook import SqliteNotebook
 from agent.outbox.stills import StillSpool
@@ -33,10 +34,11 @@ from agent.outbox.store import Store
 from agent.outbox.vault import SealedVault
 from agent.ports import DeviceAdapter, Found, Ledger
 from agent.services import moving_words
-from agent.services.admission import MOST_DEVICES, admitted
+from agent.services.admission import MOST_DEVICES, admitted, where_met
 from agent.services.commander import Commander
 from agent.services.configurator import Configurator, Setting
 from agent.services.counting import Counting
+from agent.services.found_rows import FoundRows
 from agent.services.listener import Listener
 from agent.services.logins import Logins
 from agent.services.mover import Mover
@@ -92,6 +94,7 @@ class BoxApp:
         self._listeners: dict[str, tuple[Listener, Worker, Backoff]] = {}
         self._known: dict[str, Device] = {}
         self._turns: dict[str, threading.Lock] = {}
+        self._taking_in = threading.Lock()
         self._binders = ThreadPoolExecutor(max_workers=BINDERS, thread_name_prefix="rebind")
         key = read_mac_key(config.centre.mac_key_file)
         data_dir = config.box.data_dir
@@ -128,6 +131,14 @@ class BoxApp:
             clock=self._clock,
             subnets=config.search.subnets,
         )
+        self.found_rows = FoundRows(
+            self.register,
+            self.notebook,
+            let_go=self._let_go,
+            log_=self.store,
+            clock=self._clock,
+            listed=frozenset(section.id for section in config.devices),
+        )
         self.unusable = UnusableDevices(log_=self.store, clock=self._clock)
         self.video = PyavRoom(clock=self._clock)
         self.prober = Prober(log_=self.store, clock=self._clock, watch=config.watch)
@@ -144,7 +155,7 @@ class BoxApp:
         )
         self.prober.watcher = self.watcher
         self.prober.on_back = self._listen_again
-        self.prober.heard = self.mover.heard
+        self.prober.heard = self._heard
         self.recordings = RecordingRounds(
             lambda device, days, stop: self.devices.recordings(device, days=days, stop=stop),
             log_=self.store,
@@ -200,12 +211,16 @@ class BoxApp:
         for number in range(THREADS):
             self._work(f"probe-{number}", self.prober.step)
         self.link.start()
+        with contextlib.suppress(StoreFull):
+            self.found_rows.step()  # what was forgotten while the box was off
         for section in self._config.devices:
             self._enlist(device_of(section))
         listed = {section.id for section in self._config.devices}
         for device in remembered(self.store, self.register, self._config.search):
             if device.id not in listed:
+                self.found_rows.add(device.id)
                 self._enlist(device)
+        self._work("found", self.found_rows.step, Backoff(base_s=5, ceiling_s=60))
         self._work("logins", self.logins.step)
         mover = self._work("move", self.mover.step)
         self.mover.wake = mover.wake
@@ -223,6 +238,7 @@ class BoxApp:
             if worker.name not in ("send", "receive"):
                 worker.ask_to_stop()
         self.recordings.close()
+        self.mover.close()
         listeners = [each for each, *_ in self._listeners.values()]
         endings: list[Callable[[], object]] = [self._end_following, self.watcher.close, self.tours.close]
         together("close", [*endings, *(each.close for each in listeners)], within_s=CLOSE_S)
@@ -303,11 +319,49 @@ class BoxApp:
             self._binders.submit(self._follow, device, adapter, turn)
         self.prober.rebind(device, adapter)
 
+    def remove_device(self, name: str) -> Device | None:
+        """Take a device out of care: nothing speaks to it any more. What it holds open is given back, within
+        ``CLOSE_S`` where it hangs. Returns the device, None without one. Raises StoreFull, at the end."""
+        with self._lock:
+            device = self._known.pop(name, None)
+            self._turns.pop(name, None)
+            listener, worker, _ = self._listeners.pop(name, (None, None, None))
+            self._workers = [one for one in self._workers if one is not worker]
+        self.prober.remove(name)
+        self.recordings.remove(name)
+        endings: list[Callable[[], object]] = [
+            lambda: self.watcher.remove(name),
+            lambda: self.tours.remove(name),
+        ]
+        if listener is not None and worker is not None:
+            worker.ask_to_stop()
+            endings.append(listener.close)
+        together("let-go", endings, within_s=CLOSE_S)
+        if worker is not None:
+            worker.stop(CLOSE_S)
+        self.counting.remove(name)
+        self.devices.forget(name)
+        self.mover.remove(name)
+        self.logins.remove(name)
+        return device
+
+    def _let_go(self, name: str) -> Device | None:
+        """Take a row that discovery made out of store, care and register; a search may find it anew."""
+        with self._taking_in:
+            self.store.forget_device(name)
+            device = self.remove_device(name)
+            self.register.parted(name)
+        return device
+
+    def _heard(self, device: str, evidence: Evidence) -> bool:
+        self.found_rows.heard(device, evidence)
+        return self.mover.heard(device, evidence)
+
     def _follow(self, device: Device, adapter: DeviceAdapter, turn: threading.Lock) -> None:
         """Bind what is slow to where a device is now. In turn: of two for one device the last one counts."""
         with turn:
             with self._lock:
-                if self._known[device.id] is not device:
+                if self._known.get(device.id) is not device:
                     return
                 held = self._listeners.get(device.id)
             try:
@@ -350,19 +404,25 @@ class BoxApp:
     def _search(self) -> float:
         """Devices nobody has listed are taken in; those of the ledger that are elsewhere are followed."""
         search = self._config.search
-        announced = self.devices.discover(search.subnets)
+        announced = [
+            found
+            for found in self.devices.discover(search.subnets)
+            if moving_words.within(found.host, search.subnets)
+        ]
         hosts = self._hosts()
-        heard = {found.host for found in announced}
-        knocked = self.devices.knock(search.subnets, leave=hosts | heard, unusable=self.unusable.tell)
-        announced = [*announced, *knocked]
-        inside = [found for found in announced if moving_words.within(found.host, search.subnets)]
+        heard = frozenset(found.host for found in announced)
+        shut = self.devices.shut(found for found in announced if found.host not in hosts)
+        leave = hosts | (heard - shut)
+        knocked = self.devices.knock(search.subnets, leave=leave, unusable=self.unusable.tell)
+        inside = where_met(announced, knocked, shut=shut)
         self.mover.found(inside)
-        hosts |= self._hosts()
-        admission = admitted(
-            inside, self.register.ledger(), hosts=hosts, room=MOST_DEVICES - len(self._known)
-        )
-        for found, name in admission.taken:
-            self._take_in(found, name)
+        self.found_rows.announced(inside)
+        with self._taking_in:
+            hosts |= self._hosts()
+            room = min(MOST_DEVICES - len(self._known), self.found_rows.room)
+            admission = admitted(inside, self.register.ledger(), hosts=hosts, room=room)
+            for found, name in admission.taken:
+                self._take_in(found, name)
         for host, count in admission.dropped.items():
             self.mover.tell_dropped(host, count)
         return search.interval_s
@@ -385,6 +445,7 @@ class BoxApp:
         self.store.remember_device(device.id, json.dumps(document))
         self.register.seed(device.id, moving_words.marks_of(found))
         self.register.remember_found(device.id, json.dumps(document))
+        self.found_rows.add(device.id, new=True)
         self.store.append(BoxEvent(what="device_found", detail=_found_line(found)), at=self._clock.now())
         self._enlist(device)
 

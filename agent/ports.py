@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -277,6 +277,8 @@ class Ledger(Protocol):
 
     def remembered_devices(self) -> dict[str, str]: ...
 
+    def forget_device(self, device: str) -> None: ...
+
 
 class Register(Protocol):
     """The marks by which the devices of the ledger are told from each other, by ledger id. Thread-safe."""
@@ -324,6 +326,10 @@ class Notebook(Protocol):
 
     def strike(self, subject: str, topic: str) -> None:
         """Forget a document; no effect when there is none."""
+        ...
+
+    def strike_all(self, subject: str, *, but: Collection[str] = ()) -> None:
+        """Forget all documents of a subject, except those of the topics ``but``."""
         ...
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from agent.cli import (
     accounts,
     contacts,
+    forgetting,
     heads,
     line,
     looking,
@@ -117,6 +118,8 @@ def _upkeep(kinds: argparse._SubParsersAction[argparse.ArgumentParser], *, by_ho
     confirm.add_argument("device", nargs="?", help=_DEVICE)
     accept = _dangerous(kinds, "accept", passwords.accept, "设备已更换 / it was replaced: take it as this")
     accept.add_argument("device", nargs="?", help=_DEVICE)
+    gone = _dangerous(kinds, "forget", forgetting.forget, "移出台账 / drop a row that discovery made")
+    gone.add_argument("device", nargs="?", help=_DEVICE)
     relays = _dangerous(kinds, "relays", contacts.relays, "继电器输出 / relay outputs; switch one")
     relays.add_argument("device", nargs="?", help=_DEVICE)
     which = relays.add_mutually_exclusive_group()

@@ -13,7 +13,7 @@ from agent.devices.own_networks import own_networks
 from agent.devices.room import OnvifRoom
 from agent.devices.search_sentences import multicast_alone, not_asked, suggests
 from agent.devices.subnets import MOST_OF_A_SUBNET, planned
-from agent.devices.survey import Kind, Surveyed
+from agent.devices.survey import Kind, Ports, Surveyed
 from agent.errors import ConfigError
 from agent.ports import Found
 
@@ -73,6 +73,19 @@ def both_ways(
         return told.result(), seen.result()
 
 
+def door(found: Found | None, seen: Surveyed | None) -> tuple[int, bool]:
+    """The port at which a device speaks, 0 for none, and whether with TLS: the one it announces, unless that
+    was tried and is closed while ONVIF was met at another."""
+    if found is None:
+        return (0, False) if seen is None else (seen.port, seen.tls)
+    tried = Ports.usual()
+    if seen is not None and seen.kind is Kind.ONVIF and found.port in (*tried.http, *tried.https):
+        return (
+            (found.port, found.tls) if found.port in (seen.port, *seen.open_ports) else (seen.port, seen.tls)
+        )
+    return found.port, found.tls
+
+
 _COLUMNS = ("address", "kind", "make", "model", "mac", "ledger", "note")
 
 
@@ -102,8 +115,7 @@ def _at_least(seen: Surveyed | None, asked: Surveyed) -> Surveyed:
 
 def _row(desk: Desk, host: str, found: Found | None, seen: Surveyed | None) -> dict[str, object]:
     kind = Kind.ONVIF if seen is None else seen.kind
-    port = found.port if found is not None else 0 if seen is None else seen.port
-    tls = found.tls if found is not None else seen is not None and seen.tls
+    port, tls = door(found, seen)
     known = next((device.id for device in desk.devices if device.host == host), "")
     return {
         "address": f"{'https://' if tls else ''}{host}:{port}" if port else host,

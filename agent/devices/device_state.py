@@ -59,6 +59,11 @@ class StateBook:
                 state.page.write(_document(state))
         return taken
 
+    def forget(self, device: str) -> None:
+        """The device is no longer looked after."""
+        with self._lock:
+            self._states.pop(device, None)
+
     def flush(self, device: str) -> None:
         """Write what is known of a device, if anything."""
         with self._lock:

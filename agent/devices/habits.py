@@ -18,7 +18,7 @@ import hashlib
 import json
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -103,6 +103,10 @@ class LooseLeaves:
     def strike(self, subject: str, topic: str) -> None:
         self._notes.pop((topic, subject), None)
 
+    def strike_all(self, subject: str, *, but: Collection[str] = ()) -> None:
+        for topic, its in [key for key in self._notes.copy() if key[1] == subject and key[0] not in but]:
+            self._notes.pop((topic, its), None)
+
 
 class HabitBook:
     """The habits of all makes. Thread-safe."""
@@ -135,6 +139,11 @@ class HabitBook:
                 habit: [fact.value, fact.at, fact.seen, dict(fact.taught)] for habit, fact in facts.items()
             }
             self.notebook.note(make, HABIT_TOPIC, json.dumps(written))
+
+    def forget(self, device: str) -> None:
+        """The device is no longer looked after: of what makes it taught is not counted any more."""
+        with self.lock:
+            self._new_makes.pop(device, None)
 
     def may_teach(self, device: str, make: str) -> bool:
         """Whether ``device`` may teach of ``make``; counts it when the make is new. Under the lock."""

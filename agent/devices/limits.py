@@ -28,6 +28,9 @@ class Limits:
     """PullMessages Timeout. Tapo C225/C320 close the socket after 10 s, so never above 5."""
     lease_s: int = 60
     """Asked termination time of a pull point, sent in seconds: some devices misread minutes."""
+    look_s: float = 2.0
+    """Who answers at an address, asked without a log-in: an honest device shows it within 0.5 s, over a poor
+    line and with TLS within 1.5 s. An announcement is waited for a moment longer."""
     refused_pause_s: float = 600.0
     """After a refused password the account is left alone so long: accounts lock after 5 to 7 tries."""
     upload_s: float = 600.0

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
@@ -34,7 +35,7 @@ from agent.devices.session import Session
 from agent.devices.settings import DeviceSettings
 from agent.devices.storage import StorageWatch
 from agent.devices.strange_topics import StrangeBook, Strangers
-from agent.devices.survey import UNUSABLE, Kind, Ports, Surveyed, asked, survey
+from agent.devices.survey import UNUSABLE, Kind, Ports, Surveyed, asked, shut, survey
 from agent.devices.trust import Trust
 from agent.devices.upkeep import Upkeep
 from agent.devices.upkeep.password import PasswordChange
@@ -205,21 +206,37 @@ class OnvifRoom:
             LoginMemory(self._notebook, device.id).lifted()
             LoginMemory(self._notebook, device.id, rest_topic=STREAM_REST_TOPIC).lifted()
 
+    def forget(self, device: str) -> None:
+        """The device is no longer looked after: nothing of it stays in memory."""
+        with self._lock:
+            held = self._accounts.pop(device, None)
+        if held is not None:
+            held[1].retire()
+        self._states.forget(device)
+        self._strangers.forget(device)
+        self._habits.forget(device)
+        self.storage.forget(device)
+
     def look_at(self, host: str, port: int) -> Marks | None:
         """The marks of whoever answers at an address, without a log-in; None when nobody does.
 
-        Asked in plain text, and over TLS where that is no way to speak to it; no pin is kept of a stranger.
+        Asked in plain text, and over TLS where that is no way to speak to it, both within ``Limits.look_s``;
+        no pin is kept of a stranger.
         """
+        ends_s = time.monotonic() + self._limits.look_s
         for tls in (False, True):
+            left_s = ends_s - time.monotonic()
+            if left_s <= 0:
+                break
             stranger = Device(f"at-{host}", DeviceClass.INTEGRATED, host, port, tls=tls)
             account = Account("", Secret(""), rest_s=0, pins=Pins())
             session = Session(stranger, account, self._services, limits=self._limits)
-            with contextlib.closing(session), session.transport.within(self._limits.total_s):
+            with contextlib.closing(session), session.transport.within(left_s):
                 try:
                     return shown_marks(session)
                 except DeviceError as error:
                     if error.kind is DeviceTrouble.UNREACHABLE:
-                        return None
+                        return Marks() if tls else None
                     if error.kind not in (DeviceTrouble.NO_ONVIF, DeviceTrouble.BAD_ANSWER):
                         return Marks()
         return Marks()
@@ -237,6 +254,10 @@ class OnvifRoom:
     def asked(self, announced: Iterable[Found]) -> Sequence[Surveyed]:
         """What those who announce themselves are, asked without a password."""
         return asked(announced, self._services, limits=self._limits)
+
+    def shut(self, announced: Iterable[Found]) -> frozenset[str]:
+        """The hosts that take a connection at none of the ports they announce: their door is another one."""
+        return shut(announced)
 
     def knock(
         self,

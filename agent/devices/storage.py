@@ -52,6 +52,11 @@ class StorageWatch:
         if self.disk(device) is not before:
             self.on_change(device)
 
+    def forget(self, device: str) -> None:
+        """The device is no longer looked after."""
+        with self._lock:
+            self._words.pop(device, None)
+
     def disk(self, device: str) -> Disk:
         """The worst that is known of the device's disks."""
         now = self._monotonic()

@@ -128,6 +128,11 @@ class StrangeBook:
             if book.page.due(urgent=bool(new)):
                 book.page.write(book.document())
 
+    def forget(self, device: str) -> None:
+        """The device is no longer looked after."""
+        with self._lock:
+            self._books.pop(device, None)
+
     def flush(self, device: str) -> None:
         """Write what is known of a device, if anything."""
         with self._lock:

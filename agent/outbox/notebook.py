@@ -13,6 +13,7 @@ import os
 import sqlite3
 import threading
 import time
+from collections.abc import Collection
 from pathlib import Path
 
 from agent.errors import ConfigError, StoreFull
@@ -67,6 +68,10 @@ class SqliteNotebook:
 
     def strike(self, subject: str, topic: str) -> None:
         self._write("DELETE FROM note WHERE topic = ? AND subject = ?", topic, subject)
+
+    def strike_all(self, subject: str, *, but: Collection[str] = ()) -> None:
+        kept = ", ".join("?" * len(but))
+        self._write(f"DELETE FROM note WHERE subject = ? AND topic NOT IN ({kept})", subject, *but)  # noqa: S608 - question marks alone
 
     def close(self) -> None:
         """Close the file; idempotent."""

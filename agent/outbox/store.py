@@ -332,6 +332,11 @@ class Store:
         with self._lock:
             return dict(self._db.execute("SELECT id, document FROM device ORDER BY id").fetchall())
 
+    def forget_device(self, device: str) -> None:
+        """Keep it no longer; no effect when there is none."""
+        with self._lock, self._transaction():
+            self._db.execute("DELETE FROM device WHERE id = ?", (device,))
+
     def begin_command(self, command: str) -> bool:
         """Write a command id down before it is carried out; False when it was seen before."""
         with self._lock, self._transaction():

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from agent.marks import Marks
 from agent.ports import Found
@@ -51,6 +51,26 @@ def admitted(
             taken[name] = found
             of_host[found.host] += 1
     return Admission([(found, name) for name, found in taken.items()], dict(dropped))
+
+
+def where_met(
+    announced: Sequence[Found], knocked: Sequence[Found], *, shut: frozenset[str]
+) -> Sequence[Found]:
+    """What a search found, each where it can be spoken to.
+
+    ``shut`` are hosts that announce ports they do not serve: a device with HTTPS alone may announce a plain
+    address. Where knocking met ONVIF at one, that is the place, with the marks of the announcement; elsewhere
+    the announcement stands.
+    """
+    doors = {one.host: one for one in knocked}
+    behind = {one.host for one in announced if one.host in shut}
+    placed = [_through(doors[one.host], one) if one.host in shut & doors.keys() else one for one in announced]
+    return [*placed, *(one for one in knocked if one.host not in behind)]
+
+
+def _through(door: Found, announced: Found) -> Found:
+    mac = announced.mac_address or door.mac_address
+    return replace(announced, port=door.port, tls=door.tls, mac_address=mac)
 
 
 def name_of(met: Marks) -> str:

@@ -76,6 +76,11 @@ class Counting:
         with self._lock:
             self._counters[device.id] = counter
 
+    def remove(self, device: str) -> None:
+        """Count it no more."""
+        with self._lock:
+            self._counters.pop(device, None)
+
     def hear(self, device: str, events: Sequence[CameraEvent], began_s: float) -> Sequence[CameraEvent]:
         """A pull of a device went well: what it brought, and since when it listened (monotonic).
 

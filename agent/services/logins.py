@@ -81,6 +81,12 @@ class Logins:
         if waiting is not None:
             waiting.device = device
 
+    def remove(self, device: str) -> None:
+        """The device is no longer looked after, and what its file said is forgotten. Raises StoreFull."""
+        self._devices.pop(device, None)
+        self._waiting.pop(device, None)
+        self._notebook.strike_all(device + _OF_THE_FILE)
+
     def step(self) -> float:
         """Settle what is open, and use what another process wrote into the vault."""
         for name, waiting in list(self._waiting.items()):
@@ -102,9 +108,11 @@ class Logins:
         except DeviceError as error:
             settled = False
             log.info("device=%s kind=%s password change stays open", waiting.device.id, error.kind)
+        if self._waiting.get(waiting.device.id) is not waiting:
+            return  # no longer looked after
         then, waiting.then = waiting.then, None
         if settled:
-            del self._waiting[waiting.device.id]
+            self._waiting.pop(waiting.device.id, None)
         else:
             waiting.due_s = self._clock.monotonic() + pause_s
         if then is not None:

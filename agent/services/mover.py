@@ -6,6 +6,8 @@
 Law: what is looked at is asked without a password; who moves is decided by ``placing``. A device moves at
 most ``MOST_MOVES`` times an hour, and an address at which two devices alternate moves nobody: it is told.
 Everything that happened is in the log, once.
+Law: addresses that hang hold nobody up. ``LOOKERS`` are looked at at a time and each once before
+the next pause; those at which the ladder met another device are decided first, without the others.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from agent.marks import Marks
@@ -40,6 +43,8 @@ CONTEST_CHANGES = 4
 """So many changes of hands at one address within ``CONTEST_S`` are a conflict, not a swap."""
 CONTEST_S = 600.0
 MOST_TOLD = 512
+LOOKERS = 8
+"""Addresses looked at at once, and of those that may hang so many a step: it ends within about one look."""
 _ROUNDS = 3
 """Looks of one decision: a ring of devices that all moved needs one for each further step."""
 _GONE = (Reason.OTHER_DEVICE, Reason.UNREACHABLE, Reason.HUNG, Reason.NO_ONVIF, Reason.AUTH_FAILED)
@@ -97,6 +102,9 @@ class Mover:
         self._subnets = tuple(subnets)
         self._next_round_s = 0.0
         self._pause_s = LOOK_EVERY_S
+        self._lately: dict[Address, Marks | None] = {}
+        """Who was met in these steps, one after the other without a pause."""
+        self._closed = threading.Event()
         self.wake: Callable[[], None] = lambda: None
 
     def add(self, device: Device, *, configured: Address) -> None:
@@ -105,12 +113,22 @@ class Mover:
             self._watched[device.id] = _Watch(device, configured)
             self._register.keep_to(frozenset(self._watched))
 
+    def remove(self, device: str) -> None:
+        """Look after it no more."""
+        with self._lock:
+            self._watched.pop(device, None)
+            self._register.keep_to(frozenset(self._watched))
+
     def replace(self, device: Device) -> None:
         """The device has another address or log-in."""
         with self._lock:
             watch = self._watched.get(device.id)
             if watch is not None:
                 watch.device = device
+
+    def close(self) -> None:
+        """The box stops: looks under way end by themselves, no other begins, and nobody is moved any more."""
+        self._closed.set()
 
     # --- what the ladder says -------------------------------------------------------------------
 
@@ -159,36 +177,51 @@ class Mover:
         """Look for devices that are not where they should be; returns the pause to the next look."""
         for mark, devices in self._register.shared().items():
             self._tell("device_collided", mark, moving_words.shared(mark, devices))
-        with self._lock:
-            fresh = [watch for watch in self._watched.values() if _unlooked(watch)]
-        if fresh:
-            self._decide(self._asked(_address(watch.device) for watch in fresh))
-            with self._lock:
-                for watch in fresh:
-                    if watch.suspicion is not None:
-                        watch.suspicion.looked = True
+        turn, left = self._next_turn()
+        if turn:
+            looked = self._asked(_address(watch.device) for watch, _ in turn)
+            self._decide(looked)
+            self._lately |= looked
+            for _, suspicion in turn:
+                suspicion.looked = True
             self._pause_s = LOOK_EVERY_S
             self._next_round_s = min(self._next_round_s, self._clock.monotonic() + LOOK_EVERY_S)
+        if left:
+            return 0.0
+        lately, self._lately = self._lately, {}
         lost = self._lost()
         if not lost:
             return LOOK_EVERY_S
         if self._clock.monotonic() >= self._next_round_s:
-            self._search(lost, wide=bool(fresh))
+            self._search(lost, wide=bool(lately), looked=lately)
         return max(0.5, self._next_round_s - self._clock.monotonic())
 
-    def _search(self, lost: Sequence[_Watch], *, wide: bool) -> None:
-        """Multicast on the networks of the lost; ``wide`` asks every address of the subnets besides."""
+    def _next_turn(self) -> tuple[Sequence[tuple[_Watch, _Suspicion]], int]:
+        """Whose addresses this step looks at, and how many it leaves to the next: where another device was
+        met all of them, for the verdict waits for it and whoever answered will again; else a few."""
+        with self._lock:
+            held = [(watch, watch.suspicion) for watch in self._watched.values()]
+        fresh = [(watch, one) for watch, one in held if one is not None and not one.looked]
+        met = [(watch, one) for watch, one in fresh if one.reason is Reason.OTHER_DEVICE]
+        turn = met or fresh[:LOOKERS]
+        return turn, len(fresh) - len(turn)
+
+    def _search(self, lost: Sequence[_Watch], *, wide: bool, looked: Mapping[Address, Marks | None]) -> None:
+        """Multicast on the networks of the lost; ``wide`` asks every address of the subnets besides.
+        ``looked``: who was met just now and need not be looked at again."""
         self._next_round_s = self._clock.monotonic() + self._pause_s
         self._pause_s = min(2 * self._pause_s, LOOK_AT_LEAST_S)
-        self.found(
-            self._discover([*(f"{one.device.host}/32" for one in lost), *(self._subnets if wide else ())])
-        )
+        networks = [*(f"{one.device.host}/32" for one in lost), *(self._subnets if wide else ())]
+        self._place(self._discover(networks), looked)
 
     def found(self, announced: Sequence[Found]) -> None:
         """Place what announced itself: devices of the ledger that are elsewhere are bound to where they are.
 
         Addresses outside the subnets and the networks of the ledger's devices are passed over.
         """
+        self._place(announced, {})
+
+    def _place(self, announced: Sequence[Found], looked: Mapping[Address, Marks | None]) -> None:
         seen: dict[Address, Marks | None] = {}
         schemes: dict[Address, bool] = {}
         networks = [*self._subnets, *(f"{watch.device.host}/24" for watch in self._all())]
@@ -197,8 +230,9 @@ class Mover:
                 seen[one.host, one.port] = moving_words.marks_of(one)
                 schemes[one.host, one.port] = one.tls
         lost = [_address(watch.device) for watch in self._lost()]
-        looked = self._asked(address for address in lost if address not in seen)
-        self._decide(looked, told=seen, schemes=schemes)
+        known = {address: looked[address] for address in lost if address in looked and address not in seen}
+        unknown = (address for address in lost if address not in seen and address not in known)
+        self._decide({**known, **self._asked(unknown)}, told=seen, schemes=schemes)
 
     def _lost(self) -> list[_Watch]:
         with self._lock:
@@ -209,7 +243,15 @@ class Mover:
             return list(self._watched.values())
 
     def _asked(self, addresses: Iterable[Address]) -> dict[Address, Marks | None]:
-        return {address: self._look_at(*address) for address in dict.fromkeys(addresses)}
+        """Who answers at each address, side by side. Their threads end with the question."""
+        wanted = tuple(dict.fromkeys(addresses))
+        if not wanted:
+            return {}
+        with ThreadPoolExecutor(min(LOOKERS, len(wanted)), thread_name_prefix="look") as lookers:
+            return dict(zip(wanted, lookers.map(self._looked, wanted), strict=True))
+
+    def _looked(self, address: Address) -> Marks | None:
+        return None if self._closed.is_set() else self._look_at(*address)
 
     def _decide(
         self,
@@ -235,6 +277,8 @@ class Mover:
                 break
             looked |= self._asked(plan.ask)
             plan = self._plan(looked, told, schemes)
+        if self._closed.is_set():
+            return  # some were not looked at: nothing follows from what was not seen
         seen = {**told, **looked}
         for one in plan.collisions:
             self._tell_collision(one)
@@ -277,7 +321,9 @@ class Mover:
         """All at once: devices that exchange addresses must not be asked half way."""
         now_s = self._clock.monotonic()
         for move in moves:
-            watch = self._watched[move.device]
+            watch = self._watched.get(move.device)
+            if watch is None:
+                continue  # taken out of the ledger meanwhile
             if len(watch.moves) == MOST_MOVES and now_s - watch.moves[0] < HOUR_S:
                 self._tell("device_restless", move.device, moving_words.restless(move))
                 continue
@@ -325,10 +371,6 @@ class Mover:
         self._told.add(key)
         log.warning("%s", f"{what}: {words[-1]}")
         self._log.append(BoxEvent(what=what, detail=words[-1][:200]), at=self._clock.now(), severity="WARN")
-
-
-def _unlooked(watch: _Watch) -> bool:
-    return watch.suspicion is not None and not watch.suspicion.looked
 
 
 def _address(device: Device) -> Address:

@@ -89,6 +89,17 @@ def dropped(host: str, count: int) -> str:
     )[:200]
 
 
+def forgotten(device: str, where: str, *, unseen_h: int | None) -> str:
+    """A row that discovery made is gone; ``unseen_h`` hours without a sight, None when by hand."""
+    named = " ".join(filter(None, (device, where)))
+    if unseen_h is None:
+        return f"{named} 已按命令移出台账 / {named} was taken out of the ledger by hand"[:200]
+    return (
+        f"{named} 自动发现后从未登录成功，已 {unseen_h} 小时不见，移出台账；再次出现会重新录入"
+        f" / found, never let the box in, not seen for {unseen_h} h: taken out of the ledger"
+    )[:200]
+
+
 def _at(address: Address) -> str:
     return f"{address[0]}:{address[1]}"
 

@@ -43,6 +43,7 @@ class _Patient:
     clock_off: bool = False
     clock_votes: int = 0
     busy: bool = False
+    gone: bool = False
     nudged: bool = False
     taken_s: float = 0.0
     last_climb_s: float = field(default=-1e9)
@@ -83,7 +84,10 @@ class Prober:
     def rebind(self, device: Device, adapter: DeviceAdapter) -> None:
         """The device has another address or log-in: climb there from now on. Its standing stays."""
         with self._lock:
-            patient = self._patients[device.id]
+            patient = self._patients.get(device.id)
+            if patient is None:
+                adapter.close()
+                return
             old, patient.adapter, patient.device = patient.adapter, adapter, device
             busy = patient.busy
             if busy:
@@ -92,6 +96,18 @@ class Prober:
                 self._plan(patient, self._clock.monotonic())
         if not busy:
             old.close()
+
+    def remove(self, device: str) -> None:
+        """Climb it no more. What a climb under way finds counts for nothing, and closes its adapter."""
+        with self._lock:
+            patient = self._patients.pop(device, None)
+            if patient is None:
+                return
+            patient.gone = True
+            self._turns.forget(device)
+            busy = patient.busy
+        if not busy:
+            patient.adapter.close()
 
     def set_interval(self, seconds: float) -> None:
         """Change the pause between two climbs, from the next climb on."""
@@ -153,13 +169,13 @@ class Prober:
             with CLIMB_SECONDS.time():
                 evidence = adapter.climb()
             CLIMBS.labels(reason=evidence.reason).inc()
-            if patient.adapter is adapter:
+            if patient.adapter is adapter and not patient.gone:
                 if self.heard(patient.device.id, evidence):
                     patient.nudged = True
                 else:
                     self._weigh(patient, evidence)
         finally:
-            if patient.adapter is not adapter:
+            if patient.adapter is not adapter or patient.gone:
                 adapter.close()
             self._give_back(patient)
         return 0.0
@@ -184,6 +200,9 @@ class Prober:
             patient.busy = False
             patient.last_climb_s = now_s
             self._turns.done(patient.device.id, took_s=now_s - patient.taken_s)
+            if patient.gone:
+                patient.adapter.close()
+                return
             if patient.nudged:
                 pause_s = NUDGE_PAUSE_S
             elif patient.tracker.undecided or patient.clock_votes or patient.owed is not None:

@@ -93,6 +93,11 @@ class RecordingRounds:
             if client is not None:
                 client.device = device
 
+    def remove(self, device: str) -> None:
+        """Ask it no more."""
+        with self._lock:
+            self._clients.pop(device, None)
+
     def nudge(self, device: str) -> None:
         """Something about the device's disk changed: ask soon, write what is new."""
         with self._lock:

@@ -11,8 +11,9 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from agent import marks
 from agent.errors import StoreFull
@@ -29,6 +30,23 @@ ACCEPT_S = 86_400.0
 """How long an operator's word holds that a device was replaced."""
 SEEN_EVERY_S = 3600.0
 """How often the time of a device that stays where it is is written down: the disk lasts years."""
+
+
+PARTING_TOPIC = "parting"
+RESTS = ("login_rest", "stream_rest")
+"""Topics of refused passwords: kept for a while when a row goes, for its device may be found again."""
+REST_S = 900.0
+"""How long: longer than a refused password rests."""
+
+
+class Parting(StrEnum):
+    """Why a row that discovery made is to go."""
+
+    BY_HAND = "by_hand"
+    UNSEEN = "unseen"
+
+
+_PARTINGS = frozenset(map(str, Parting))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +157,41 @@ class DeviceRegister:
     def found(self) -> Mapping[str, str]:
         """The documents of the rows that discovery made, by id."""
         return self._notebook.notes(FOUND_TOPIC)
+
+    # --- rows that go ---------------------------------------------------------------------------
+
+    def part(self, device: str, why: Parting) -> None:
+        """A row that discovery made is to go: the box carries it out, now or at its next start. Raises
+        StoreFull."""
+        self._notebook.note(device, PARTING_TOPIC, why)
+        self._notebook.strike(device, FOUND_TOPIC)
+
+    def partings(self) -> Mapping[str, Parting]:
+        """The rows that are to go."""
+        noted = self._notebook.notes(PARTING_TOPIC)
+        return {name: Parting(why) for name, why in noted.items() if why in _PARTINGS}
+
+    def parted(self, device: str) -> None:
+        """The row is gone: forget what was known of its device, but for the rest of a refused password.
+        Raises StoreFull."""
+        with self._lock:
+            self._marks.pop(device, None)
+            self._places.pop(device, None)
+            self._common = marks.common_of(self._rows().values())
+        self._notebook.strike_all(device, but=(PARTING_TOPIC, *RESTS))
+        self._notebook.note(device, PARTING_TOPIC, f"{self._unix() + REST_S:.0f}")
+
+    def bygone(self) -> Sequence[str]:
+        """Rows that went so long ago that no password of theirs rests any more."""
+        noted = self._notebook.notes(PARTING_TOPIC)
+        return [name for name, until in noted.items() if until not in _PARTINGS and not self._rests(until)]
+
+    def stays(self, device: str) -> None:
+        """A row is not to go, or is back. Raises StoreFull."""
+        self._notebook.strike(device, PARTING_TOPIC)
+
+    def _rests(self, until: str) -> bool:
+        return until.isdecimal() and len(until) < 20 and 0 < int(until) - self._unix() <= REST_S + 1
 
     def ledger(self) -> Mapping[str, Marks]:
         """The marks of all devices of the ledger."""

@@ -92,6 +92,13 @@ class TourWatch:
             head.due_s = self._clock.monotonic()
         old.close()
 
+    def remove(self, device: str) -> None:
+        """Look at it no more."""
+        with self._lock:
+            head = self._heads.pop(device, None)
+        if head is not None:
+            head.watch.close()
+
     def step(self) -> float:
         """Look at the head that is due first, or wait for it. Raises StoreFull; what it held up is owed."""
         with self._lock:

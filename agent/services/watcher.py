@@ -99,6 +99,16 @@ class Watcher:
         if self._eyes.get(device.id) is not eye:
             eye.watch.close()  # the box stopped meanwhile
 
+    def remove(self, device: str) -> None:
+        """Watch it no more; what goes on in its picture is ended where it was last seen."""
+        with self._lock:
+            eye = self._eyes.pop(device, None)
+        if eye is None:
+            return
+        if eye.watch is not None:
+            eye.watch.close()
+        self.write(eye.device, eye.debouncer.close(), None)
+
     def sight(self, device: str) -> Sight | None:
         """What is known of a device's stream and picture; None when it is not watched."""
         eye = self._eyes.get(device)

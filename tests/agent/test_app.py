@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
 
 from agent.app import BoxApp, found_device
 from agent.config import SearchSection, parse_config
@@ -77,6 +80,20 @@ def test_a_device_with_https_alone_is_taken_in_with_https(tmp_path: Path) -> Non
         (device,) = app.store.remembered_devices()
         wait_until(lambda: logged_in(app, device), within_s=20, what="it is logged in to")
         assert json.loads(app.store.remembered_devices()[device])["tls"] is True
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="to open port 443 needs root")
+def test_one_with_https_alone_that_announces_plain_http_is_taken_in_where_it_is(tmp_path: Path) -> None:
+    gate = entry("gate", tls=True, http_port=443, personality="dahua-like")
+    with running(gate) as county, box(tmp_path, f"{county.device('gate').ip}/32") as app:
+        wait_until(lambda: "device_found" in events_of(app), within_s=20, what="it is found")
+        (device,) = app.store.remembered_devices()
+        wait_until(lambda: logged_in(app, device), within_s=20, what="it is logged in to")
+        document = json.loads(app.store.remembered_devices()[device])
+        assert (document["port"], document["tls"]) == (443, True)
+        assert county.device("gate").identity.uuid in document["reference"], "the marks are as announced"
+        assert events_of(app).count("device_found") == 1
+        assert "device_moved" not in events_of(app)
 
 
 def test_a_device_that_moved_is_told_once_and_keeps_its_id(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from agent.app import STOP_S, BoxApp
+from agent.app import CLOSE_S, STOP_S, BoxApp
 from agent.config import parse_config
 from agent.model import Secret
 from tests.support.hostile import Hostile
@@ -67,6 +67,10 @@ def test_a_box_whose_cameras_all_hang_rebinds_at_once_and_stops_in_time(tmp_path
                 began_s = time.monotonic()
                 app.rebind(replace(app._known[f"cam-{number}"], password=Secret("other")))
                 assert time.monotonic() - began_s < 1.0
+            began_s = time.monotonic()
+            assert app.remove_device("cam-0") is not None
+            assert time.monotonic() - began_s < 2 * CLOSE_S + 2.0
+            assert (app.prober.standing("cam-0"), len(app._known)) == (None, HUNG - 1)
         finally:
             began_s = time.monotonic()
             app.stop()

@@ -71,14 +71,17 @@ def lived(count: int, *, limit_s: float) -> Timeline:
 def _entries(count: int, subnet: str) -> Iterator[dict[str, object]]:
     """Makes and kinds turn at different paces, so that each make is met as each kind.
 
-    A make that announces a plain address it does not serve has no HTTPS here: it is found at port 443 alone,
-    which only root may open.
+    A make that announces a plain address it does not serve is found at port 443 alone: it has HTTPS where
+    that may be opened, which is for root.
     """
     makes = itertools.cycle(PERSONALITIES)
     for number in range(count):
         kind, make = _KINDS[number // 2 % len(_KINDS)], next(makes)
-        secure = number % _TLS_EACH == _TLS_EACH - 1 and not PERSONALITIES[make].plain_xaddrs
-        more = {"tls": True} if secure else {}
+        more: dict[str, object] = {}
+        if number % _TLS_EACH == _TLS_EACH - 1 and PERSONALITIES[make].plain_xaddrs:
+            more = {"tls": True, "http_port": 443} if os.geteuid() == 0 else {}
+        elif number % _TLS_EACH == _TLS_EACH - 1:
+            more = {"tls": True}
         yield entry(f"d{number}", kind=kind, personality=make, ip=f"{subnet}.{number + 10}", **more)
 
 

@@ -31,6 +31,7 @@ def nobody_at_the_terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         (("reboot", "cam"), 3, "not_confirmed"),
         (("relays", "cam", "--on", "RelayOutput_1"), 3, "not_confirmed"),
         (("accept", "cam"), 3, "not_confirmed"),
+        (("forget", "cam", "--yes"), 2, "wrong_arguments"),
         (("set", "police", "encoder", "sub.fps=5"), 1, "read_only"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,10 @@ class FullDisk:
 
     def strike(self, subject: str, topic: str) -> None:
         self.kept.pop((subject, topic), None)
+
+    def strike_all(self, subject: str, *, but: Collection[str] = ()) -> None:
+        for key in [key for key in self.kept if key[0] == subject and key[1] not in but]:
+            del self.kept[key]
 
 
 @given(st.lists(st.binary(max_size=8), min_size=1, max_size=8))

@@ -159,3 +159,16 @@ def test_an_endpoint_that_speaks_sip_alone_is_found_by_one_datagram() -> None:
 def test_a_sip_port_that_is_silent_or_talks_nonsense_is_nobody() -> None:
     with sip_peer.udp(lambda _request, _number: [b"nonsense"] * 50) as port:
         assert seen("127.0.0.1", Ports((free_port(),), free_port(), sip=port)) is None
+
+
+def test_a_host_that_serves_no_port_it_announces_is_shut() -> None:
+    with answering(lambda _: PAGE) as camera:
+        announced = [
+            Found("urn:uuid:1", "", camera.host, free_port()),
+            Found("urn:uuid:2", "", camera.host, camera.port),
+            Found("urn:uuid:3", "", "127.77.77.78", camera.port),
+        ]
+        room = OnvifRoom(limits=QUICK)
+        assert room.shut(announced) == {"127.77.77.78"}
+        assert room.shut(announced[:1]) == {camera.host}
+        assert room.shut([]) == frozenset()

@@ -427,6 +427,7 @@ def _acts(store: Store) -> list[Callable[[], object]]:
         lambda: store.begin_command("cmd-1"),
         lambda: store.end_command("cmd-1", "done", ""),
         lambda: store.remember_device("cam-1", "{}" * 2000),
+        lambda: store.forget_device("cam-1"),
         lambda: store.quarantine(3, because="x"),
     ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -34,6 +34,10 @@ class FakeNotebook:
 
     def strike(self, subject: str, topic: str) -> None:
         self.documents.pop((topic, subject), None)
+
+    def strike_all(self, subject: str, *, but: Collection[str] = ()) -> None:
+        for key in [key for key in self.documents if key[1] == subject and key[0] not in but]:
+            del self.documents[key]
 
 
 def counted(

@@ -8,7 +8,7 @@ import pytest
 
 from agent.marks import made
 from agent.ports import Found
-from agent.services.admission import MOST_OF_A_HOST, admitted
+from agent.services.admission import MOST_OF_A_HOST, admitted, where_met
 
 REFERENCE = "urn:uuid:11111111-aaaa-bbbb-cccc-{:012d}"
 
@@ -59,3 +59,27 @@ def test_a_box_that_is_full_takes_nobody_in() -> None:
 def test_one_device_at_two_addresses_is_one_row() -> None:
     twice = [found(1, host="10.0.0.1"), found(1, host="10.0.0.2")]
     assert len(admitted(twice, {}, hosts=frozenset(), room=10).taken) == 1
+
+
+def test_a_device_is_placed_where_onvif_was_met_with_the_marks_it_announced() -> None:
+    plain = Found(REFERENCE.format(1), "http://10.0.0.1/x", "10.0.0.1", 80, title="gate", hardware="DS-1")
+    door = Found("22222222-aaaa", "", "10.0.0.1", 443, mac_address="44-19-B6-00-00-01", tls=True)
+    (placed,) = where_met([plain], [door], shut=frozenset({"10.0.0.1"}))
+    assert (placed.host, placed.port, placed.tls) == ("10.0.0.1", 443, True)
+    assert (placed.endpoint_reference, placed.title, placed.hardware) == (
+        plain.endpoint_reference,
+        "gate",
+        "DS-1",
+    )
+    assert placed.mac_address == "44-19-B6-00-00-01"
+
+
+def test_an_announcement_stands_where_knocking_met_nobody_and_who_never_announced_is_added() -> None:
+    booting, quiet = found(1), found(2)
+    assert where_met([booting], [quiet], shut=frozenset({"10.0.0.1"})) == [booting, quiet]
+    assert where_met([booting], [], shut=frozenset()) == [booting]
+
+
+def test_an_open_door_is_never_changed_by_knocking() -> None:
+    """Announced and open: nobody knocked there; a stray answer changes nothing."""
+    assert where_met([found(1)], [], shut=frozenset({"10.0.0.9"})) == [found(1)]
