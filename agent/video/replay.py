@@ -71,7 +71,7 @@ class Replay:
         except (av.error.FFmpegError, OSError, ValueError) as error:
             word = type(error).__name__
             raise NotVideo(
-                f"无法读取视频文件 {self._path}（{word}）/ cannot read the video file {self._path} ({word})"
+                f"无法读取视频文件 {self._path}（{word}） / cannot read the video file {self._path} ({word})"
             ) from error
         with container:
             yield from self._steps(container)

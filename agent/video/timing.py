@@ -30,20 +30,23 @@ class StreamTime:
         self.jumped = False
         self._shift_s = 0.0
         self._raw_s: float | None = None
+        self._tick_s: float | None = None
         self._said_s = 0.0
         self._heard_s = 0.0
 
     def begin(self) -> None:
         """A new connection has a new clock."""
-        self._raw_s = None
+        self._raw_s = self._tick_s = None
 
     def of(self, packet: av.Packet[VideoStream], now_s: float) -> float:
         """Seconds of stream time of a packet that arrived at ``now_s``."""
         stamp = packet.pts if packet.pts is not None else packet.dts
-        if stamp is None or packet.time_base is None:
+        if self._tick_s is None and packet.time_base is not None:
+            self._tick_s = float(packet.time_base)  # asked once: it costs more than all the rest here
+        if stamp is None or self._tick_s is None:
             self.jumped = False
             return self._said_s
-        raw_s = float(stamp * packet.time_base)
+        raw_s = stamp * self._tick_s
         before_s, self._raw_s = self._raw_s, raw_s
         self.jumped = before_s is not None and not -1.0 < raw_s - before_s < _JUMP_S
         if before_s is None or self.jumped:  # go on from what was said, by what the box's own clock says
