@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from agent.detect import SceneJudge
+from agent.errors import NotVideo
 from agent.model import Finding, Frame, Image, SightMode
 from agent.video.cascade import Cascade
 from agent.video.gate import MotionGate, Why
 from agent.video.pipeline import Looked
-from agent.video.replay import NotVideo, Replay, Step
+from agent.video.replay import Replay, Step
 from protocol.words import SceneTopic
 from tests.agent.detect.mini_scene import HEIGHT, WIDTH, Camera, person, place
 from tests.support.footage import encode
