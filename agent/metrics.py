@@ -25,6 +25,15 @@ PASSAGE_REPORTS = Counter(
 SILENT_DEVICES = Gauge("outpost_silent_devices", "Counting devices that tell improbably few passages.")
 TOURS_STOPPED = Gauge("outpost_tours_stopped", "Heads that do not go on their tour.")
 STREAMS = Gauge("outpost_streams", "Streams by state.", ["state"])
+STREAM_MODES = Gauge(
+    "outpost_stream_modes",
+    "Streams that are up, by where their pictures come from while nothing is there: key frames, key frames "
+    "asked for, one picture a second.",
+    ["mode"],
+)
+STREAMS_RUNNING = Gauge("outpost_streams_running", "Streams of which every packet is decoded now.")
+STREAM_LAG = Gauge("outpost_stream_lag_seconds", "How far the judging of the slowest stream is behind.")
+PICTURES = Counter("outpost_pictures", "Pictures of streams that were decoded, and judged.", ["what"])
 STREAM_TROUBLES = Counter(
     "outpost_stream_troubles", "Times a stream stopped being readable, by reason.", ["reason"]
 )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from agent.errors import StoreFull
-from agent.model import Device, Evidence, Finding, Frame, Identity, Image, StreamState
+from agent.model import Allowance, Device, Evidence, Finding, Frame, Identity, Image, StreamState
 from agent.ports import FrameJudge
 from protocol.messages import Frozen
 from protocol.words import DeviceClass, Reason, Rung
@@ -98,6 +98,9 @@ class FakeStream:
     def still(self) -> Image | None:
         return self.picture
 
+    def allow(self, allowance: Allowance) -> None:
+        self.allowance = allowance
+
     def retry(self) -> None:
         self.retried = True
 
@@ -120,6 +123,7 @@ class FakeVideoRoom:
         on_findings: Callable[[Frame, Sequence[Finding]], None],
         *,
         refused: Callable[[], object] = lambda: None,
+        ask_key: Callable[[], object] | None = None,
     ) -> FakeStream:
         self.streams[of.id] = FakeStream(on_findings)
         self.refused[of.id] = refused
