@@ -49,7 +49,7 @@ from agent.services.turns import THREADS
 from agent.services.unusable import UnusableDevices
 from agent.services.watcher import Watcher
 from agent.video.room import PyavRoom
-from agent.video.stills import jpeg
+from agent.video.stills import still
 from protocol.messages import BoxEvent, Command, TwinDesired
 from protocol.topics import down_filters
 from protocol.words import DeviceClass
@@ -135,7 +135,7 @@ class BoxApp:
             self.video,
             log_=self.store,
             stills=self.stills,
-            encode=jpeg,
+            show=still,
             judge_for=judge_for,
             new_episode=_new_episode,
             clock=self._clock,

@@ -28,6 +28,19 @@ class Secret:
     __str__ = __repr__
 
 
+Polygon = tuple[tuple[float, float], ...]
+"""Corners as shares of width and height, 0 to 1, from the top left."""
+
+
+class ZoneKind(StrEnum):
+    """What a part of the picture is for."""
+
+    PRIVACY = "privacy"
+    """Black in every picture that leaves the box; nothing inside is judged."""
+    PRESENCE = "presence"
+    """A closed zone: somebody inside is an intrusion."""
+
+
 @dataclass(frozen=True, slots=True)
 class Zone:
     """A part of the picture where presence counts. Corners as shares of width and height, 0 to 1."""
@@ -36,6 +49,7 @@ class Zone:
     corners: tuple[tuple[float, float], ...]
     closed: bool = True
     """A closed zone: somebody inside is an intrusion (ObjectsInside), not mere motion."""
+    kind: ZoneKind = ZoneKind.PRESENCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +92,11 @@ class Device:
     @property
     def is_conference(self) -> bool:
         return self.device_class is DeviceClass.CONFERENCE_ENDPOINT
+
+    @property
+    def privacy_masks(self) -> tuple[Polygon, ...]:
+        """Parts of its picture that nobody outside the box may see."""
+        return tuple(zone.corners for zone in self.zones if zone.kind is ZoneKind.PRIVACY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +270,23 @@ class HeadSight:
     """The longest stay at one spot of a tour."""
     spots: tuple[Place, ...] = ()
     """Where the tours stop, as far as their presets tell it."""
+
+
+class ExhibitKind(StrEnum):
+    """What leaves the box to show what was seen."""
+
+    STILL = "still"
+    """JPEG."""
+    CLIP = "clip"
+    """MP4 with one video track and nothing else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exhibit:
+    """A picture or clip that may leave the box: privacy masks are burnt in. Only ``agent.video`` makes it."""
+
+    kind: ExhibitKind
+    content: bytes = field(repr=False)
 
 
 class PictureFault(StrEnum):

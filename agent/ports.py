@@ -12,6 +12,7 @@ from agent.model import (
     CameraEvent,
     Device,
     Evidence,
+    Exhibit,
     Finding,
     Frame,
     HeadSight,
@@ -138,6 +139,19 @@ class FrameJudge(Protocol):
         ...
 
 
+class Recording(Protocol):
+    """One clip in the making. One thread at a time."""
+
+    def collect(self, now_s: float) -> bool:
+        """Take what came since; True when nothing more will be taken. Asked every second or so: what the
+        stream keeps in memory is bounded."""
+        ...
+
+    def exhibit(self) -> Exhibit | None:
+        """The clip, privacy masks burnt in; None when nothing of it can be played. It may take seconds."""
+        ...
+
+
 class StreamWatch(Protocol):
     """One stream being read. Callbacks come from the video room's thread and must return quickly."""
 
@@ -145,6 +159,10 @@ class StreamWatch(Protocol):
 
     def still(self) -> Image | None:
         """The last decoded picture, colour (BGR), or None when there is none younger than 60 s."""
+        ...
+
+    def record(self, *, since_s: float, until_s: float) -> Recording:
+        """Begin a clip of what comes between two monotonic times, of which the first may be past."""
         ...
 
     def retry(self) -> None:
@@ -349,8 +367,8 @@ class Vault(Protocol):
 
 
 class Stills(Protocol):
-    """Pictures on their way to the county."""
+    """Pictures and clips on their way to the county."""
 
-    def keep(self, jpeg: bytes, *, device: str, at: datetime) -> str | None:
-        """Keep one JPEG; returns its SHA-256, or None when it was refused."""
+    def keep(self, exhibit: Exhibit, *, device: str, at: datetime) -> str | None:
+        """Keep one; returns its SHA-256, or None when it was refused."""
         ...

@@ -11,7 +11,17 @@ from agent.config import WatchSection
 from agent.detect.confirm import ConfirmConfig, EventDebouncer, Moment, PictureState, PictureVerdict, Rule
 from agent.errors import AgentError
 from agent.metrics import SCENE_EVENTS, STREAM_TROUBLES, STREAMS
-from agent.model import Device, Finding, Frame, Image, PictureFault, SceneEvent, StreamState
+from agent.model import (
+    Device,
+    Exhibit,
+    Finding,
+    Frame,
+    Image,
+    PictureFault,
+    Polygon,
+    SceneEvent,
+    StreamState,
+)
 from agent.ports import DeviceAdapter, FrameJudge, Log, Stills, StreamWatch, VideoRoom
 from protocol.messages import Box, Scene
 from protocol.words import Phase, Reason
@@ -61,7 +71,7 @@ class Watcher:
         *,
         log_: Log,
         stills: Stills,
-        encode: Callable[[Image], bytes],
+        show: Callable[[Image, Sequence[Polygon]], Exhibit],
         judge_for: Callable[[Device], FrameJudge],
         new_episode: Callable[[], str],
         clock: Clock,
@@ -71,7 +81,7 @@ class Watcher:
         self._room = room
         self._log = log_
         self._stills = stills
-        self._encode = encode
+        self._show = show
         self._judge_for = judge_for
         self._new_episode = new_episode
         self._clock = clock
@@ -110,7 +120,7 @@ class Watcher:
         """Keep the last picture for upload; returns its SHA-256, None when there is no fresh one."""
         eye = self._eyes.get(device)
         image = eye.watch.still() if eye is not None and eye.watch is not None else None
-        return self._keep(device, image) if image is not None else None
+        return self._keep(eye.device, image) if eye is not None and image is not None else None
 
     def retry(self, device: str) -> None:
         """The ladder says the device is back: connect to its stream now."""
@@ -145,7 +155,7 @@ class Watcher:
         """Scene events to the log; a start carries the still that shows it."""
         for event in events:
             start = event.phase is not Phase.END
-            evidence = self._keep(device.id, image) if start and image is not None else None
+            evidence = self._keep(device, image) if start and image is not None else None
             SCENE_EVENTS.labels(seen_by=event.seen_by).inc()
             self._log.append(scene_entry(event, evidence=evidence), at=event.time, subject=device.id)
 
@@ -164,8 +174,11 @@ class Watcher:
             eye.device, adapter.stream_uri, judge, eye.on_findings, refused=adapter.stream_refused
         )
 
-    def _keep(self, device: str, image: Image) -> str | None:
-        return self._stills.keep(self._encode(image), device=device, at=self._clock.now())
+    def _keep(self, device: Device, image: Image) -> str | None:
+        """The only way of a picture out of the box: its masks are the device's."""
+        return self._stills.keep(
+            self._show(image, device.privacy_masks), device=device.id, at=self._clock.now()
+        )
 
     def _look_at(self, eye: _Eye, state: StreamState) -> None:
         now = self.now(self._clock.monotonic())

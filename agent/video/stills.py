@@ -1,16 +1,24 @@
-"""A picture as JPEG for evidence. Law: at most 640 wide and 200 KB, and nothing in it but the picture."""
+"""A picture as JPEG for evidence. Law: at most 640 wide and 200 KB, privacy masks burnt in, and nothing in it
+but the picture."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import cv2
 
-from agent.model import Image
+from agent.model import Exhibit, ExhibitKind, Image, Polygon
+from agent.video.masks import burnt
 
 MAX_WIDTH_PX: Final = 640
 MAX_BYTES: Final = 200_000
 _QUALITIES: Final = (75, 60, 45, 30, 15)
+
+
+def still(image: Image, masks: Sequence[Polygon]) -> Exhibit:
+    """A grey or BGR picture that may leave the box. Raises ValueError for an empty one."""
+    return Exhibit(ExhibitKind.STILL, jpeg(burnt(image, masks)))
 
 
 def jpeg(image: Image) -> bytes:
