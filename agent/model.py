@@ -339,7 +339,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class SceneEvent:
-    """Debounced: what is written to the log. ``episode`` ties end to start."""
+    """Debounced: what one source says. ``episode`` ties end to start."""
 
     topic: SceneTopic
     phase: Phase
@@ -352,6 +352,10 @@ class SceneEvent:
     zone: str = ""
     count: int | None = None
     duration_s: float | None = None
+    mono_s: float = 0.0
+    """``time`` on the monotonic clock."""
+    supposed: bool = False
+    """An end that nobody saw: by time-out, or while the box was away."""
 
 
 @dataclass(frozen=True, slots=True)

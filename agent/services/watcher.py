@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable, Sequence
@@ -9,8 +10,8 @@ from dataclasses import dataclass
 
 from agent.config import WatchSection
 from agent.detect.confirm import ConfirmConfig, EventDebouncer, Moment, PictureState, PictureVerdict, Rule
-from agent.errors import AgentError
-from agent.metrics import SCENE_EVENTS, STREAM_TROUBLES, STREAMS
+from agent.errors import AgentError, StoreFull
+from agent.metrics import STREAM_TROUBLES, STREAMS
 from agent.model import (
     Device,
     Exhibit,
@@ -22,8 +23,9 @@ from agent.model import (
     SceneEvent,
     StreamState,
 )
-from agent.ports import DeviceAdapter, FrameJudge, Log, Stills, StreamWatch, VideoRoom
-from protocol.messages import Box, Scene
+from agent.ports import DeviceAdapter, FrameJudge, Log, Recording, Stills, StreamWatch, VideoRoom
+from agent.services.episodes import Sighting
+from agent.services.scene_book import SceneBook
 from protocol.words import Phase, Reason
 from runtime.clock import Clock
 from runtime.together import together
@@ -77,9 +79,11 @@ class Watcher:
         clock: Clock,
         watch: WatchSection,
         on_change: Callable[[str], object],
+        book: SceneBook | None = None,
     ) -> None:
+        """Without ``book`` what the box sees stands alone."""
         self._room = room
-        self._log = log_
+        self._book = book or SceneBook(log_=log_, clock=clock)
         self._stills = stills
         self._show = show
         self._judge_for = judge_for
@@ -122,6 +126,11 @@ class Watcher:
         image = eye.watch.still() if eye is not None and eye.watch is not None else None
         return self._keep(eye.device, image) if eye is not None and image is not None else None
 
+    def record(self, device: str, since_s: float, until_s: float) -> Recording | None:
+        """Begin a clip of a device's stream; None when it is not watched."""
+        eye = self._eyes.get(device)
+        return eye.watch.record(since_s=since_s, until_s=until_s) if eye and eye.watch else None
+
     def retry(self, device: str) -> None:
         """The ladder says the device is back: connect to its stream now."""
         eye = self._eyes.get(device)
@@ -149,15 +158,15 @@ class Watcher:
         watches = [eye.watch for eye in eyes if eye.watch is not None]
         together("close-streams", [watch.close for watch in watches], within_s=CLOSE_S)
         for eye in eyes:
-            self.write(eye.device, eye.debouncer.close(), None)
+            with contextlib.suppress(StoreFull):  # the page owes it
+                self.write(eye.device, eye.debouncer.close(), None)
 
     def write(self, device: Device, events: Sequence[SceneEvent], image: Image | None) -> None:
-        """Scene events to the log; a start carries the still that shows it."""
-        for event in events:
-            start = event.phase is not Phase.END
-            evidence = self._keep(device, image) if start and image is not None else None
-            SCENE_EVENTS.labels(seen_by=event.seen_by).inc()
-            self._log.append(scene_entry(event, evidence=evidence), at=event.time, subject=device.id)
+        """Scene events to the scene book; a start carries the still that shows it. Raises StoreFull: then the
+        book owes them."""
+        if events:
+            sightings = [Sighting(event, self._shown_by(event, device, image)) for event in events]
+            self._book.page(device.id).tell(sightings)
 
     def changed(self, device: Device) -> None:
         self._on_change(device.id)
@@ -173,6 +182,9 @@ class Watcher:
         return self._room.watch(
             eye.device, adapter.stream_uri, judge, eye.on_findings, refused=adapter.stream_refused
         )
+
+    def _shown_by(self, event: SceneEvent, device: Device, image: Image | None) -> str | None:
+        return None if image is None or event.phase is Phase.END else self._keep(device, image)
 
     def _keep(self, device: Device, image: Image) -> str | None:
         """The only way of a picture out of the box: its masks are the device's."""
@@ -234,30 +246,3 @@ class _Eye:
         if (state.fault, state.judged) != (self._reported, self._judged):
             self._reported, self._judged = state.fault, state.judged
             self._watcher.changed(self.device)
-
-
-def scene_entry(
-    event: SceneEvent, *, evidence: str | None = None, clock_error_s: float | None = None
-) -> Scene:
-    """A scene event as the wire carries it."""
-    return Scene(
-        topic=event.topic,
-        phase=event.phase,
-        seen_by=event.seen_by,
-        episode=event.episode,
-        score=None if event.score is None else round(min(1.0, max(0.0, event.score)), 3),
-        reason=event.reason[:200],
-        box=None
-        if event.box is None
-        else Box(
-            left=round(event.box.left, 4),
-            top=round(event.box.top, 4),
-            right=round(event.box.right, 4),
-            bottom=round(event.box.bottom, 4),
-        ),
-        count=event.count,
-        duration_ms=None if event.duration_s is None else int(event.duration_s * 1000),
-        evidence=evidence,
-        zone=event.zone,
-        clock_error_ms=None if clock_error_s is None else int(clock_error_s * 1000),
-    )
