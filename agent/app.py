@@ -35,9 +35,11 @@ from agent.outbox.vault import SealedVault
 from agent.ports import DeviceAdapter, Found, Ledger
 from agent.services import moving_words
 from agent.services.admission import MOST_DEVICES, admitted, where_met
+from agent.services.clips import REACH_S, ClipDesk, ClipTimes
 from agent.services.commander import Commander
 from agent.services.configurator import Configurator, Setting
 from agent.services.counting import Counting
+from agent.services.episodes import Merging
 from agent.services.found_rows import FoundRows
 from agent.services.listener import Listener
 from agent.services.logins import Logins
@@ -46,12 +48,14 @@ from agent.services.prober import Prober
 from agent.services.recordings import RecordingRounds
 from agent.services.register import DeviceRegister
 from agent.services.reporter import BoxFacts, Reporter
+from agent.services.scene_book import SceneBook
 from agent.services.tours import TourWatch
 from agent.services.turns import THREADS
 from agent.services.unusable import UnusableDevices
 from agent.services.watcher import Watcher
-from agent.video.room import PyavRoom
-from agent.video.stills import jpeg
+from agent.video.ring import RingBounds
+from agent.video.room import PyavRoom, VideoConfig
+from agent.video.stills import still
 from protocol.messages import BoxEvent, Command, TwinDesired
 from protocol.topics import down_filters
 from protocol.words import DeviceClass
@@ -70,6 +74,8 @@ to the silent device, and the making of a pull point stay below 45 s."""
 EXPECTED = (AgentError, LinkDown)
 STOP_S, CLOSE_S = 7.0, 4.0
 """A supervisor waits 10 s. What devices hold up is given back within the second, side by side."""
+RING_SPARE_S = REACH_S + 3.0
+"""What a stream keeps beyond the seconds before an event: until it is certain and its clip is asked for."""
 BINDERS = 8
 """Devices that are followed at once: each may take 4 s where the old place hangs."""
 
@@ -140,18 +146,34 @@ class BoxApp:
             listed=frozenset(section.id for section in config.devices),
         )
         self.unusable = UnusableDevices(log_=self.store, clock=self._clock)
-        self.video = PyavRoom(clock=self._clock)
+        times = ClipTimes(config.watch.clip_before_s, config.watch.clip_after_s)
+        ring = RingBounds(times.before_s + RING_SPARE_S if times.wanted else 0.0)
+        self.video = PyavRoom(VideoConfig(ring=ring), clock=self._clock)
+        self.clips = ClipDesk(
+            lambda device, since_s, until_s: self.watcher.record(device, since_s, until_s),
+            stills=self.stills,
+            clock=self._clock,
+            times=times,
+        )
+        self.book = SceneBook(
+            log_=self.store,
+            clock=self._clock,
+            notebook=self.notebook,
+            merging=Merging(cool_down_s=config.watch.cool_down_s),
+            clips=self.clips,
+        )
         self.prober = Prober(log_=self.store, clock=self._clock, watch=config.watch)
         self.watcher = Watcher(
             self.video,
             log_=self.store,
             stills=self.stills,
-            encode=jpeg,
+            show=still,
             judge_for=judge_for,
             new_episode=_new_episode,
             clock=self._clock,
             watch=config.watch,
             on_change=self.prober.nudge,
+            book=self.book,
         )
         self.prober.watcher = self.watcher
         self.prober.on_back = self._listen_again
@@ -204,6 +226,8 @@ class BoxApp:
         self._work("upload", self.stills.upload_one, Backoff(base_s=1, ceiling_s=60))
         self._work("command", self.commander.step)
         self._work("watch", self.watcher.step)
+        self._work("book", self.book.step, Backoff(base_s=1, ceiling_s=10))
+        self._work("clip", self.clips.step)
         rounds = self._work("recordings", self.recordings.step, Backoff(base_s=5, ceiling_s=60))
         self.recordings.on_sooner = rounds.wake
         self._work("count", self.counting.step)
@@ -242,6 +266,8 @@ class BoxApp:
         listeners = [each for each, *_ in self._listeners.values()]
         endings: list[Callable[[], object]] = [self._end_following, self.watcher.close, self.tours.close]
         together("close", [*endings, *(each.close for each in listeners)], within_s=CLOSE_S)
+        self.clips.close()
+        self.book.close()
         self.reporter.say_goodbye()
         for worker in workers:
             worker.stop(max(0.1, ends_s - time.monotonic()))
@@ -287,6 +313,7 @@ class BoxApp:
             take_still=self.watcher.take_still,
             notebook=self.notebook,
             hear=self.counting.hear,
+            book=self.book,
         )
         backoff = Backoff(base_s=LISTEN_BASE_S, ceiling_s=LISTEN_CEILING_S)
         worker = self._work(f"listen-{device.id}", listener.step, backoff)

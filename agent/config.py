@@ -61,7 +61,7 @@ class CentreSection(Section):
     cert_file: Path | None = Field(None, description="This box's certificate.")
     key_file: Path | None = Field(None, description="This box's private key.")
     mac_key_file: Path = Field(description="File with this box's entry key: 32 bytes in base64.")
-    evidence_url: str | None = Field(None, description="Base URL of the county's HTTP door, for stills.")
+    evidence_url: str | None = Field(None, description="Base URL of the county's HTTP door, for evidence.")
     keepalive_s: int = Field(10, ge=5, le=300, description="MQTT keep-alive in seconds.")
 
     @model_validator(mode="after")
@@ -93,6 +93,16 @@ class WatchSection(Section):
         0.5, description="How long something must move before it is an event."
     )
     motion_hold_s: Seconds = Field(6, description="How long it must be quiet before the event ends.")
+    cool_down_s: Annotated[float, Field(ge=0, le=120)] = Field(
+        10,
+        description="An event that begins again so soon after its end goes on; its end is told so late.",
+    )
+    clip_before_s: Annotated[float, Field(ge=0, le=15)] = Field(
+        5, description="Seconds of a clip before an event; 0 with clip_after_s 0: no clips. Motion has none."
+    )
+    clip_after_s: Annotated[float, Field(ge=0, le=30)] = Field(
+        10, description="Seconds of a clip after an event began; some 1 MB on the line in all."
+    )
     covered_confirm_s: Seconds = Field(600, description="Covered lens (V06) before it is a fault.")
     dark_confirm_s: Seconds = Field(
         300, description="Dark (V02) or over-bright (V03) picture before it is a fault."
@@ -111,7 +121,9 @@ class BoundsSection(Section):
     grace_h: int = Field(
         72, ge=1, le=720, description="Hours an acknowledged entry is kept for a restored county."
     )
-    spool_mb: int = Field(200, ge=1, le=10_000, description="Megabytes of stills waiting for upload at most.")
+    spool_mb: int = Field(
+        200, ge=1, le=10_000, description="Megabytes of evidence waiting for upload at most."
+    )
 
 
 class MonitorSection(Section):

@@ -47,5 +47,8 @@ OUTBOX_DROPPED = Counter(
 OUTBOX_BROKEN = Counter("outpost_outbox_broken", "Damaged outbox files moved aside at a start.")
 ENTRIES_SENT = Counter("outpost_entries_sent", "Entries handed to the broker, repetitions included.")
 REFUSED = Counter("outpost_orders_refused", "Downward messages not let in.", ["refusal"])
-STILLS_WAITING = Gauge("outpost_stills_waiting", "Stills waiting for upload.")
-STILLS_DROPPED = Counter("outpost_stills_dropped", "Stills given up because the spool was full or refused.")
+CLIPS = Counter("outpost_clips", "Clips of scene events, by what became of them.", ["outcome"])
+STILLS_WAITING = Gauge("outpost_stills_waiting", "Stills and clips waiting for upload.")
+STILLS_DROPPED = Counter(
+    "outpost_stills_dropped", "Stills and clips given up because the spool was full or refused."
+)

@@ -29,6 +29,19 @@ class Secret:
     __str__ = __repr__
 
 
+Polygon = tuple[tuple[float, float], ...]
+"""Corners as shares of width and height, 0 to 1, from the top left."""
+
+
+class ZoneKind(StrEnum):
+    """What a part of the picture is for."""
+
+    PRIVACY = "privacy"
+    """Black in every picture that leaves the box; nothing inside is judged."""
+    PRESENCE = "presence"
+    """A closed zone: somebody inside is an intrusion."""
+
+
 @dataclass(frozen=True, slots=True)
 class Zone:
     """A part of the picture where presence counts. Corners as shares of width and height, 0 to 1."""
@@ -37,6 +50,7 @@ class Zone:
     corners: tuple[tuple[float, float], ...]
     closed: bool = True
     """A closed zone: somebody inside is an intrusion (ObjectsInside), not mere motion."""
+    kind: ZoneKind = ZoneKind.PRESENCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +93,11 @@ class Device:
     @property
     def is_conference(self) -> bool:
         return self.device_class is DeviceClass.CONFERENCE_ENDPOINT
+
+    @property
+    def privacy_masks(self) -> tuple[Polygon, ...]:
+        """Parts of its picture that nobody outside the box may see."""
+        return tuple(zone.corners for zone in self.zones if zone.kind is ZoneKind.PRIVACY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +273,23 @@ class HeadSight:
     """Where the tours stop, as far as their presets tell it."""
 
 
+class ExhibitKind(StrEnum):
+    """What leaves the box to show what was seen."""
+
+    STILL = "still"
+    """JPEG."""
+    CLIP = "clip"
+    """MP4 with one video track and nothing else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exhibit:
+    """A picture or clip that may leave the box: privacy masks are burnt in. Only ``agent.video`` makes it."""
+
+    kind: ExhibitKind
+    content: bytes = field(repr=False)
+
+
 class PictureFault(StrEnum):
     """What the box can see to be wrong with a picture."""
 
@@ -304,7 +340,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class SceneEvent:
-    """Debounced: what is written to the log. ``episode`` ties end to start."""
+    """Debounced: what one source says. ``episode`` ties end to start."""
 
     topic: SceneTopic
     phase: Phase
@@ -317,6 +353,10 @@ class SceneEvent:
     zone: str = ""
     count: int | None = None
     duration_s: float | None = None
+    mono_s: float = 0.0
+    """``time`` on the monotonic clock."""
+    supposed: bool = False
+    """An end that nobody saw: by time-out, or while the box was away."""
 
 
 class SightMode(StrEnum):

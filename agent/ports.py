@@ -13,6 +13,7 @@ from agent.model import (
     CameraEvent,
     Device,
     Evidence,
+    Exhibit,
     Finding,
     Frame,
     HeadSight,
@@ -139,6 +140,19 @@ class FrameJudge(Protocol):
         ...
 
 
+class Recording(Protocol):
+    """One clip in the making. One thread at a time."""
+
+    def collect(self, now_s: float) -> bool:
+        """Take what came since; True when nothing more will be taken. Asked every second or so: what the
+        stream keeps in memory is bounded."""
+        ...
+
+    def exhibit(self) -> Exhibit | None:
+        """The clip, privacy masks burnt in; None when nothing of it can be played. It may take seconds."""
+        ...
+
+
 class StreamWatch(Protocol):
     """One stream being read. Callbacks come from the video room's thread and must return quickly."""
 
@@ -150,6 +164,10 @@ class StreamWatch(Protocol):
 
     def allow(self, allowance: Allowance) -> None:
         """From now on decode no more of it than this; every packet is read as before."""
+        ...
+
+    def record(self, *, since_s: float, until_s: float) -> Recording:
+        """Begin a clip of what comes between two monotonic times, of which the first may be past."""
         ...
 
     def retry(self) -> None:
@@ -363,8 +381,8 @@ class Vault(Protocol):
 
 
 class Stills(Protocol):
-    """Pictures on their way to the county."""
+    """Pictures and clips on their way to the county."""
 
-    def keep(self, jpeg: bytes, *, device: str, at: datetime) -> str | None:
-        """Keep one JPEG; returns its SHA-256, or None when it was refused."""
+    def keep(self, exhibit: Exhibit, *, device: str, at: datetime) -> str | None:
+        """Keep one; returns its SHA-256, or None when it was refused."""
         ...

@@ -199,6 +199,7 @@ class EventDebouncer:
             box=turn.best.box,
             zone=zone,
             duration_s=None if start else turn.last.mono_s - turn.first.mono_s,
+            mono_s=turn.first.mono_s if start else turn.last.mono_s,
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable, Sequence
@@ -9,18 +10,23 @@ from dataclasses import dataclass
 
 from agent.config import WatchSection
 from agent.detect.confirm import ConfirmConfig, EventDebouncer, Moment, PictureState, PictureVerdict, Rule
-from agent.errors import AgentError
-from agent.metrics import (
-    SCENE_EVENTS,
-    STREAM_LAG,
-    STREAM_MODES,
-    STREAM_TROUBLES,
-    STREAMS,
-    STREAMS_RUNNING,
+from agent.errors import AgentError, StoreFull
+from agent.metrics import STREAM_LAG, STREAM_MODES, STREAM_TROUBLES, STREAMS, STREAMS_RUNNING
+from agent.model import (
+    Device,
+    Exhibit,
+    Finding,
+    Frame,
+    Image,
+    PictureFault,
+    Polygon,
+    SceneEvent,
+    SightMode,
+    StreamState,
 )
-from agent.model import Device, Finding, Frame, Image, PictureFault, SceneEvent, SightMode, StreamState
-from agent.ports import DeviceAdapter, FrameJudge, Log, Stills, StreamWatch, VideoRoom
-from protocol.messages import Box, Scene
+from agent.ports import DeviceAdapter, FrameJudge, Log, Recording, Stills, StreamWatch, VideoRoom
+from agent.services.episodes import Sighting
+from agent.services.scene_book import SceneBook
 from protocol.words import Phase, Reason
 from runtime.clock import Clock
 from runtime.together import together
@@ -68,17 +74,19 @@ class Watcher:
         *,
         log_: Log,
         stills: Stills,
-        encode: Callable[[Image], bytes],
+        show: Callable[[Image, Sequence[Polygon]], Exhibit],
         judge_for: Callable[[Device], FrameJudge],
         new_episode: Callable[[], str],
         clock: Clock,
         watch: WatchSection,
         on_change: Callable[[str], object],
+        book: SceneBook | None = None,
     ) -> None:
+        """Without ``book`` what the box sees stands alone."""
         self._room = room
-        self._log = log_
+        self._book = book or SceneBook(log_=log_, clock=clock)
         self._stills = stills
-        self._encode = encode
+        self._show = show
         self._judge_for = judge_for
         self._new_episode = new_episode
         self._clock = clock
@@ -127,7 +135,12 @@ class Watcher:
         """Keep the last picture for upload; returns its SHA-256, None when there is no fresh one."""
         eye = self._eyes.get(device)
         image = eye.watch.still() if eye is not None and eye.watch is not None else None
-        return self._keep(device, image) if image is not None else None
+        return self._keep(eye.device, image) if eye is not None and image is not None else None
+
+    def record(self, device: str, since_s: float, until_s: float) -> Recording | None:
+        """Begin a clip of a device's stream; None when it is not watched."""
+        eye = self._eyes.get(device)
+        return eye.watch.record(since_s=since_s, until_s=until_s) if eye and eye.watch else None
 
     def retry(self, device: str) -> None:
         """The ladder says the device is back: connect to its stream now."""
@@ -159,15 +172,15 @@ class Watcher:
         watches = [eye.watch for eye in eyes if eye.watch is not None]
         together("close-streams", [watch.close for watch in watches], within_s=CLOSE_S)
         for eye in eyes:
-            self.write(eye.device, eye.debouncer.close(), None)
+            with contextlib.suppress(StoreFull):  # the page owes it
+                self.write(eye.device, eye.debouncer.close(), None)
 
     def write(self, device: Device, events: Sequence[SceneEvent], image: Image | None) -> None:
-        """Scene events to the log; a start carries the still that shows it."""
-        for event in events:
-            start = event.phase is not Phase.END
-            evidence = self._keep(device.id, image) if start and image is not None else None
-            SCENE_EVENTS.labels(seen_by=event.seen_by).inc()
-            self._log.append(scene_entry(event, evidence=evidence), at=event.time, subject=device.id)
+        """Scene events to the scene book; a start carries the still that shows it. Raises StoreFull: then the
+        book owes them."""
+        if events:
+            sightings = [Sighting(event, self._shown_by(event, device, image)) for event in events]
+            self._book.page(device.id).tell(sightings)
 
     def changed(self, device: Device) -> None:
         self._on_change(device.id)
@@ -184,8 +197,14 @@ class Watcher:
             eye.device, adapter.stream_uri, judge, eye.on_findings, refused=adapter.stream_refused
         )
 
-    def _keep(self, device: str, image: Image) -> str | None:
-        return self._stills.keep(self._encode(image), device=device, at=self._clock.now())
+    def _shown_by(self, event: SceneEvent, device: Device, image: Image | None) -> str | None:
+        return None if image is None or event.phase is Phase.END else self._keep(device, image)
+
+    def _keep(self, device: Device, image: Image) -> str | None:
+        """The only way of a picture out of the box: its masks are the device's."""
+        return self._stills.keep(
+            self._show(image, device.privacy_masks), device=device.id, at=self._clock.now()
+        )
 
     def _look_at(self, eye: _Eye, state: StreamState) -> None:
         now = self.now(self._clock.monotonic())
@@ -249,30 +268,3 @@ def _measure(up: Sequence[StreamState]) -> None:
         STREAM_MODES.labels(mode=mode).set(sum(state.mode is mode for state in up))
     STREAMS_RUNNING.set(sum(state.running for state in up))
     STREAM_LAG.set(max((state.lag_s for state in up), default=0.0))
-
-
-def scene_entry(
-    event: SceneEvent, *, evidence: str | None = None, clock_error_s: float | None = None
-) -> Scene:
-    """A scene event as the wire carries it."""
-    return Scene(
-        topic=event.topic,
-        phase=event.phase,
-        seen_by=event.seen_by,
-        episode=event.episode,
-        score=None if event.score is None else round(min(1.0, max(0.0, event.score)), 3),
-        reason=event.reason[:200],
-        box=None
-        if event.box is None
-        else Box(
-            left=round(event.box.left, 4),
-            top=round(event.box.top, 4),
-            right=round(event.box.right, 4),
-            bottom=round(event.box.bottom, 4),
-        ),
-        count=event.count,
-        duration_ms=None if event.duration_s is None else int(event.duration_s * 1000),
-        evidence=evidence,
-        zone=event.zone,
-        clock_error_ms=None if clock_error_s is None else int(clock_error_s * 1000),
-    )

@@ -18,11 +18,13 @@ from agent.errors import DeviceError, DeviceTrouble
 from agent.model import Allowance, Device, Finding, Frame, Image, SightMode, StreamState
 from agent.ports import FrameJudge
 from agent.video.address import StreamAddress
+from agent.video.clip import Recording
 from agent.video.decoder import Decoder, colour
 from agent.video.gate import DecodeGate
 from agent.video.health import HealthLimits, StreamHealth
 from agent.video.knock import knock, may_have_password
 from agent.video.pipeline import Pipeline
+from agent.video.ring import PacketRing, RingBounds
 from agent.video.source import RtspSource
 from agent.video.timing import StreamTime
 from runtime.backoff import Backoff
@@ -49,6 +51,7 @@ class VideoConfig:
     """After a refused password: cameras lock accounts, so it is not tried again soon."""
     still_max_age_s: float = 60.0
     still_width_px: int = 1280
+    ring: RingBounds = field(default_factory=RingBounds)
 
 
 class StreamReader:
@@ -77,6 +80,7 @@ class StreamReader:
         self._health = StreamHealth(config.limits)
         self._times = StreamTime()
         self._mode = SightMode.KEYS
+        self._ring = PacketRing(config.ring)
         self._connected = False
         self._lock = threading.Lock()
         self._last: tuple[av.VideoFrame, float] | None = None
@@ -104,6 +108,10 @@ class StreamReader:
                 return None
             return colour(frame, max_width_px=self._config.still_width_px)
 
+    def record(self, *, since_s: float, until_s: float) -> Recording:
+        """A clip of what came and will come between two monotonic times; privacy masks are burnt in."""
+        return Recording(self._ring, since_s=since_s, until_s=until_s, masks=self._device.privacy_masks)
+
     def retry(self) -> None:
         """The device is back: connect now instead of when the pause is over."""
         self._worker.wake()
@@ -113,6 +121,7 @@ class StreamReader:
         self._worker.stop(self._config.close_s)
         with self._lock:
             self._last = None
+        self._ring.clear()
 
     def _session(self) -> float:
         """One connection from opening to its end; returns the pause before the next. Raises DeviceError."""
@@ -162,6 +171,7 @@ class StreamReader:
         )
         opened_s = self._clock.monotonic()
         self._times.begin()
+        self._ring.begin(source.codec, source.extradata)
         while not self._worker.stopping:
             packet = source.read()
             now_s = self._clock.monotonic()
@@ -182,6 +192,7 @@ class StreamReader:
         return now_s - opened_s >= self._config.steady_s and self.state().up
 
     def _take(self, packet: av.Packet[VideoStream], pipeline: Pipeline, now_s: float) -> None:
+        self._ring.add(packet, now_s)
         pts_s = self._times.of(packet, now_s)
         if self._times.jumped:
             self._health.jumped()

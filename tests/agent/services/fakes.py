@@ -7,7 +7,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from agent.errors import StoreFull
-from agent.model import Allowance, Device, Evidence, Finding, Frame, Identity, Image, StreamState
+from agent.model import (
+    Allowance,
+    Device,
+    Evidence,
+    Exhibit,
+    ExhibitKind,
+    Finding,
+    Frame,
+    Identity,
+    Image,
+    StreamState,
+)
 from agent.ports import FrameJudge
 from protocol.messages import Frozen
 from protocol.words import DeviceClass, Reason, Rung
@@ -83,6 +94,20 @@ class FakeAdapter:
         self.closed = True
 
 
+class FakeRecording:
+    """A clip whose time is over once the clock says so."""
+
+    def __init__(self, since_s: float, until_s: float) -> None:
+        self.since_s, self.until_s = since_s, until_s
+        self.broken = False
+
+    def collect(self, now_s: float) -> bool:
+        return now_s >= self.until_s
+
+    def exhibit(self) -> Exhibit | None:
+        return None if self.broken else Exhibit(ExhibitKind.CLIP, f"clip {self.since_s}".encode())
+
+
 class FakeStream:
     """One stream of the fake video room."""
 
@@ -91,6 +116,7 @@ class FakeStream:
         self.now = StreamState(up=False, reason=Reason.STARTING)
         self.picture: Image | None = None
         self.closed = False
+        self.recordings: list[FakeRecording] = []
 
     def state(self) -> StreamState:
         return self.now
@@ -100,6 +126,10 @@ class FakeStream:
 
     def allow(self, allowance: Allowance) -> None:
         self.allowance = allowance
+
+    def record(self, *, since_s: float, until_s: float) -> FakeRecording:
+        self.recordings.append(FakeRecording(since_s, until_s))
+        return self.recordings[-1]
 
     def retry(self) -> None:
         self.retried = True
@@ -139,8 +169,8 @@ class FakeJudge:
 class FakeStills:
     kept: list[tuple[bytes, str]] = field(default_factory=list)
 
-    def keep(self, jpeg: bytes, *, device: str, at: datetime) -> str | None:
-        self.kept.append((jpeg, device))
+    def keep(self, exhibit: Exhibit, *, device: str, at: datetime) -> str | None:
+        self.kept.append((exhibit.content, device))
         return f"{len(self.kept):064x}"
 
 
