@@ -25,12 +25,12 @@ _MULTICAST = node(
 )
 
 
-def encoder(state: EncoderState, tag: str) -> Xml:
+def encoder(device: Device, state: EncoderState, tag: str) -> Xml:
     """A configuration as Media tells it."""
     return node(
         tag,
         node("tt:Name", state.name),
-        node("tt:UseCount", 1),
+        node("tt:UseCount", device.media.uses(device.stream_of(state.token))),
         node("tt:Encoding", "H264"),
         _resolution(state),
         node("tt:Quality", state.quality),
@@ -47,12 +47,12 @@ def encoder(state: EncoderState, tag: str) -> Xml:
     )
 
 
-def encoder_2(state: EncoderState, tag: str) -> Xml:
+def encoder_2(device: Device, state: EncoderState, tag: str) -> Xml:
     """A configuration as Media2 tells it."""
     return node(
         tag,
         node("tt:Name", state.name),
-        node("tt:UseCount", 1),
+        node("tt:UseCount", device.media.uses(device.stream_of(state.token))),
         node("tt:Encoding", state.codec),
         _resolution(state),
         node(
@@ -76,14 +76,15 @@ def get_configurations(device: Device, _request: SoapRequest) -> Xml:
     """The encoder of every stream that Media can name."""
     told = [state for state in device.encoders_now() if state.codec == "H264"]
     return node(
-        "trt:GetVideoEncoderConfigurationsResponse", *(encoder(each, "trt:Configurations") for each in told)
+        "trt:GetVideoEncoderConfigurationsResponse",
+        *(encoder(device, each, "trt:Configurations") for each in told),
     )
 
 
 def get_configuration(device: Device, request: SoapRequest) -> Xml:
     """One encoder by its token."""
     state = _named(device, request.text("ConfigurationToken"))
-    return node("trt:GetVideoEncoderConfigurationResponse", encoder(state, "trt:Configuration"))
+    return node("trt:GetVideoEncoderConfigurationResponse", encoder(device, state, "trt:Configuration"))
 
 
 def get_options(_device: Device, _request: SoapRequest) -> Xml:
@@ -126,7 +127,8 @@ def get_configurations_2(device: Device, request: SoapRequest) -> Xml:
     token = request.text("ConfigurationToken")
     told = [_named(device, token)] if token else list(device.encoders_now())
     return node(
-        "tr2:GetVideoEncoderConfigurationsResponse", *(encoder_2(each, "tr2:Configurations") for each in told)
+        "tr2:GetVideoEncoderConfigurationsResponse",
+        *(encoder_2(device, each, "tr2:Configurations") for each in told),
     )
 
 
@@ -198,8 +200,10 @@ def _keep(device: Device, wanted: EncoderState) -> None:
         raise _refused(why)
     if device.faults.lying_set:
         return
-    stream = next(token for token, state in device.encoders.items() if state.token == wanted.token)
-    device.encoders[stream] = wanted.rounded() if device.faults.rounding_set else wanted
+    stream = device.stream_of(wanted.token)
+    if device.faults.gop_stays:
+        wanted = replace(wanted, gop=device.encoders[stream].gop)
+    device.set_encoder(stream, wanted.rounded() if device.faults.rounding_set else wanted)
 
 
 def _named(device: Device, token: str | None) -> EncoderState:

@@ -301,6 +301,7 @@ class _Connection:
         """The compression in force, with its clips ready."""
         channel = self._server.channel
         codec = Codec.H265 if self._server.h265 else channel.profile(token).codec
+        await channel.prepare_profile(token)
         if codec is not channel.profile(token).codec:
             await channel.prepare_codec(token, codec)
         return codec
