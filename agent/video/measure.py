@@ -19,8 +19,8 @@ from agent.video.source import RtspSource
 _OPEN_S = 10.0
 _SLICE_S = 0.5
 _MOST_PACKETS = 2_000
-_KEYS = 4
-"""Three distances: enough to tell."""
+_KEYS = 3
+"""Two distances: enough to tell."""
 _LEAST_S = 2.0
 
 

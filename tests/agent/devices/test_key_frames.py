@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import threading
 import time
 from collections.abc import Iterator
@@ -16,8 +17,13 @@ from agent.devices.habits import Habit, HabitBook, LooseLeaves
 from agent.devices.key_frames import is_known_to_refuse
 from agent.devices.key_pace import KeyPace
 from agent.ports import DeviceAdapter
+from agent.video.address import StreamAddress
+from agent.video.source import RtspSource
 from protocol.words import DeviceClass
+from simulator.lens import equipment
+from simulator.video import Library, ProfileSpec
 from tests.agent.devices.builders import QUICK, a_device
+from tests.support.studio import scene_cache
 from tests.support.virtual_county import RunningCounty, entry, running
 
 OFTEN = replace(QUICK, keys_every_s=0.0, key_s=1.0)
@@ -139,6 +145,33 @@ def test_it_does_not_wait_for_a_climb_that_hangs() -> None:
         assert time.monotonic() - began < 3
         climbing.join()
         county.switch(slow_ms=0)
+
+
+def test_the_stream_really_gets_one_at_once() -> None:
+    """A camera that films, with a group of 10 s: asked for, the next key frame is there at once."""
+    slow = ProfileSpec("sub", 320, 180, 5, 50)
+    equip = equipment(Library(scene_cache()), (slow,))
+    with running(entry("cam", auth="none"), equip=equip, profiles=(slow,)) as county:
+        device = county.device()
+        row = a_device(device.ip, device.http_port, password="pass-word-1")
+        with contextlib.closing(OnvifRoom(limits=OFTEN).open(row)) as adapter:
+            address = StreamAddress.of(row, adapter.stream_uri())
+            source = RtspSource(address, with_password=False, open_timeout_s=10, slice_s=0.5)
+            with contextlib.closing(source):
+                keys = [_next_key(source, 10)]
+                for _ in range(2):  # at least one of the two is not the camera's own
+                    assert adapter.ask_key()
+                    keys.append(_next_key(source, 10))
+    assert min(after - before for before, after in itertools.pairwise(keys)) < 5
+
+
+def _next_key(source: RtspSource, seconds: float) -> float:
+    ends = time.monotonic() + seconds
+    while time.monotonic() < ends:
+        packet = source.read()
+        if packet is not None and packet.is_keyframe and packet.pts is not None:
+            return float(packet.pts * packet.time_base)
+    raise AssertionError("no key frame came")
 
 
 def test_devices_without_onvif_have_none() -> None:
