@@ -15,6 +15,8 @@ from simulator.onvif.soap import NAMESPACES, SoapFault, SoapRequest, Xml, node
 
 TRT = NAMESPACES["trt"]
 TR2 = NAMESPACES["tr2"]
+RATES = "30 25 20 15 12 10 8 5 4 2 1"
+"""What Media2 lists."""
 
 _MULTICAST = node(
     "tt:Multicast",
@@ -144,7 +146,7 @@ def get_options_2(_device: Device, _request: SoapRequest) -> Xml:
                 *_sizes("tt:ResolutionsAvailable"),
                 _range("tt:BitrateRange", encoders.KBPS),
                 GovLengthRange=f"{encoders.GOP[0]} {encoders.GOP[1]}",
-                FrameRatesSupported="30 25 20 15 12 10 8 5 4 2 1",
+                FrameRatesSupported=RATES,
                 ProfilesSupported=" ".join(encoders.PROFILES[codec]),
                 ConstantBitRateSupported=True,
             )

@@ -17,7 +17,8 @@ TOPIC = "analysis_stream"
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """``profile`` is the one to read, ``name`` what the device calls it, ``made`` whether it is ours.
+    """``profile`` is the one to read, ``name`` what the device calls it, ``made`` whether it is ours;
+    ``shared`` whether other profiles show the encoder too.
 
     ``before`` and ``left`` are the encoder's settings without prefix, as they were and as they were left.
     """
@@ -25,6 +26,7 @@ class Note:
     profile: str = ""
     name: str = ""
     made: bool = False
+    shared: bool = False
     encoder: str = ""
     before: Mapping[str, Value] = field(default_factory=dict)
     left: Mapping[str, Value] = field(default_factory=dict)
@@ -54,9 +56,9 @@ class AnalysisNotes:
         self._notebook.strike(device, TOPIC)
 
     def encoder_of(self, device: str) -> str:
-        """The encoder that is ours on a device, by its token; "" when there is none."""
+        """The encoder that is ours alone on a device, by its token; "" when there is none."""
         note = self.read(device)
-        return note.encoder if note is not None and note.made else ""
+        return note.encoder if note is not None and note.made and not note.shared else ""
 
 
 def _note(told: Mapping[str, object]) -> Note:
@@ -64,6 +66,7 @@ def _note(told: Mapping[str, object]) -> Note:
         profile=_text(told, "profile"),
         name=_text(told, "name"),
         made=told["made"] is True,
+        shared=told["shared"] is True,
         encoder=_text(told, "encoder"),
         before=_values(told, "before"),
         left=_values(told, "left"),

@@ -101,6 +101,14 @@ def nothing_to_undo(where: str) -> str:
     return both(f"{where} 上没有前哨的分析码流", "there is no analysis stream of the box on it")
 
 
+def undo_first(where: str, encoder: str) -> str:
+    shown = quoted(encoder, longest=64)
+    return both(
+        f"{where} 的编码器 {shown} 还没有恢复原状：请先 devices analysis 编号 --undo，再 --apply",
+        f"the encoder {shown} is not put back yet: devices analysis ID --undo first, then --apply",
+    )
+
+
 def unknown_before() -> str:
     return both(
         "没有记下编码器原来的设置，保持现状", "what the encoder was before is not noted, it stays as it is"

@@ -90,6 +90,7 @@ class AnalysisStream:
         if plan.obstacle:
             raise self._surface.error(DeviceTrouble.BAD_VALUE, plan.obstacle)
         first = self.note is None
+        self._require_undone(plan)
         note = self._noted(plan)
         try:
             token = self._set_up(plan, note)
@@ -122,6 +123,13 @@ class AnalysisStream:
             detail = usual.read_only(self._surface.where, f"analysis {operation}")
             raise self._surface.error(DeviceTrouble.READ_ONLY, detail)
 
+    def _require_undone(self, plan: Plan) -> None:
+        """Raises DeviceError when another encoder is noted to be put back: its note would be lost."""
+        known = self.note
+        if known is not None and known.encoder not in ("", plan.encoder) and known.before != known.left:
+            detail = sentences.undo_first(self._surface.where, known.encoder)
+            raise self._surface.error(DeviceTrouble.BAD_VALUE, detail)
+
     def _noted(self, plan: Plan) -> Note:
         """Note what is there now, before anything is sent; what was noted first stays."""
         known = self.note
@@ -130,7 +138,8 @@ class AnalysisStream:
         else:
             before = self._encoders.of_all()[plan.encoder]
             named = next((one.name for one in self._profiles.listed() if one.token == plan.profile), "")
-            note = Note(plan.profile, named, plan.ours, plan.encoder, before, before)
+            shared = bool(plan.shared_with)
+            note = Note(plan.profile, named, plan.ours, shared, plan.encoder, before, before)
         self._notes.write(self._device.id, note)
         return note
 

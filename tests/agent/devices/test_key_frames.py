@@ -26,7 +26,7 @@ from tests.agent.devices.builders import QUICK, a_device
 from tests.support.studio import scene_cache
 from tests.support.virtual_county import RunningCounty, entry, running
 
-OFTEN = replace(QUICK, keys_every_s=0.0, key_s=1.0)
+OFTEN = replace(QUICK, total_s=5.0, keys_every_s=0.0, key_s=1.0)
 
 
 @contextmanager
@@ -42,7 +42,7 @@ def camera(
         device = county.device()
         row = a_device(device.ip, device.http_port, password="pass-word-1", device_class=device_class)
         row = replace(row, classified=classified)
-        room = OnvifRoom(limits=OFTEN if often else QUICK, notebook=notebook)
+        room = OnvifRoom(limits=OFTEN if often else replace(OFTEN, keys_every_s=2.0), notebook=notebook)
         with contextlib.closing(room.open(row)) as adapter:
             yield county, adapter
 
@@ -137,7 +137,7 @@ def test_a_hung_device_holds_whoever_asks_for_a_second_at_most_and_raises_nothin
 def test_it_does_not_wait_for_a_climb_that_hangs() -> None:
     with camera() as (county, adapter):
         adapter.stream_uri()
-        county.switch(slow_ms=3000)
+        county.switch(slow_ms=1500)
         climbing = threading.Thread(target=adapter.climb)
         climbing.start()
         began = time.monotonic()

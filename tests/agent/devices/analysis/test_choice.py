@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -13,9 +14,12 @@ from agent.devices.analysis import NAME, AnalysisChoice, AnalysisNotes, Note
 from agent.devices.habits import LooseLeaves
 from agent.model import MediaProfile, StreamMeasure
 from agent.ports import DeviceAdapter
-from tests.agent.devices.builders import QUICK, a_device
+from tests.agent.devices.builders import QUICK as BRIEF
+from tests.agent.devices.builders import a_device
 from tests.support.virtual_county import RunningCounty, entry, running
 
+QUICK = replace(BRIEF, total_s=5.0)
+"""Nothing here hangs: a busy machine is waited for."""
 SUB = MediaProfile("sub", "subStream", "H264", 640, 360, 10)
 OWN = MediaProfile("own", NAME, "H264", 640, 360, 10)
 BOTH = (SUB, OWN)

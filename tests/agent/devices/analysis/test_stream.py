@@ -16,9 +16,12 @@ from agent.devices.habits import LooseLeaves
 from agent.errors import DeviceError, DeviceTrouble, StoreFull
 from agent.model import Device, StreamMeasure
 from simulator.device.device import Device as Camera
-from tests.agent.devices.builders import QUICK, a_device
+from tests.agent.devices.builders import QUICK as BRIEF
+from tests.agent.devices.builders import a_device
 from tests.support.virtual_county import RunningCounty, entry, running
 
+QUICK = replace(BRIEF, total_s=5.0)
+"""Nothing here hangs: a busy machine is waited for."""
 PASSWORD = "pass-word-1"
 WITH_A_SPARE = ("plain", "axis-like", "old-hik-like")
 
@@ -327,6 +330,14 @@ def test_an_h265_encoder_becomes_h264_and_comes_back() -> None:
         assert held(county) == before
 
 
+def test_a_frame_rate_that_is_not_listed_is_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("simulator.onvif.encoding.RATES", "25 12.5 8 6.25")
+    with camera() as (county, stream):
+        assert stream.apply(as_told(county)).verified
+        third = county.device().encoders["third"]
+        assert (third.fps, third.gop) == (8, 8)
+
+
 def test_the_names_of_the_cameras_own_streams_stay_when_ours_is_larger() -> None:
     """``sub`` is the sub-stream still: a baseline of the county must not meet our encoder."""
     notebook = LooseLeaves()
@@ -339,6 +350,32 @@ def test_the_names_of_the_cameras_own_streams_stay_when_ours_is_larger() -> None
         with contextlib.closing(room.settings(row_of(county))) as settings:
             told = settings["encoder"].read()
         assert (told["sub.size"], told["third.size"]) == ("352x288", "640x360")
+
+
+def test_a_shared_encoder_keeps_its_name_among_the_settings() -> None:
+    notebook = LooseLeaves()
+    with camera(notebook=notebook) as (county, stream):
+        county.device().media.hidden_uses["third"] = 1
+        stream.apply(as_told(county), shared=True)
+        assert AnalysisNotes(notebook).encoder_of("cam") == ""
+        room = OnvifRoom(limits=QUICK, notebook=notebook)
+        with contextlib.closing(room.settings(row_of(county))) as settings:
+            told = settings["encoder"].read()
+        assert (told["sub.gop_frames"], told["third.gop_frames"]) == (10, 50)
+
+
+def test_another_encoder_is_not_taken_before_the_first_one_is_put_back() -> None:
+    with camera() as (county, stream):
+        before = held(county)
+        stream.apply(as_told(county))
+        (profile,) = own(county)
+        profile.encoder = ""
+        county.device().media.hidden_uses["third"] = 1
+        with refused(DeviceTrouble.BAD_VALUE, "--undo", "VideoEncoder_third"):
+            stream.apply(as_told(county), shared=True)
+        county.device().media.hidden_uses.clear()
+        stream.undo()
+        assert held(county) == before
 
 
 def test_a_damaged_note_counts_as_none() -> None:
