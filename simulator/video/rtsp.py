@@ -226,6 +226,8 @@ class _Connection:
         except VideoError as error:
             log.error("rtsp=%s %s: %s", server.host, request.method, error)
             return Answer(503, [])
+        except KeyError:  # the profile went away meanwhile
+            return Answer(404, [])
 
     def _admitted(self, request: Request) -> bool:
         if self._server.credentials_refused:

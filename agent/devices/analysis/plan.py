@@ -142,7 +142,8 @@ class Planner:
         return None if wish is None else (base.encoder, wish)
 
     def _wishes(self, tokens: Sequence[str], seen: _Seen) -> Iterator[tuple[str, Wish, tuple[int, int]]]:
-        for token in tokens[:_MOST_ASKED]:
+        likely = sorted(tokens, key=lambda token: seen.encoders[token].get("codec") not in ("H264", "H265"))
+        for token in likely[:_MOST_ASKED]:
             wish = self._wish(token, seen.encoders[token])
             if wish is not None:
                 yield token, wish, (len(wish.short), len(_changes(seen.encoders[token], wish)))

@@ -34,15 +34,18 @@ class MediaProfiles:
         self._surface = surface
 
     def listed(self) -> tuple[Listed, ...]:
-        """All profiles, those without an encoder too."""
+        """All profiles, those without an encoder too. Some Media2 tell no configurations of any (SUNBA)."""
         surface = self._surface
+        found: tuple[Listed, ...] = ()
         if surface.has("media2"):
             wanted = [named("media2", "Type", kind) for kind in ("VideoSource", "VideoEncoder")]
             try:
-                return tuple(_listed_2(surface.ask("media2", "GetProfiles", *wanted)))
+                found = tuple(_listed_2(surface.ask("media2", "GetProfiles", *wanted)))
             except DeviceError as error:
                 if error.kind not in _NOT_TOLD:
                     raise
+        if any(one.encoder for one in found) or (found and not surface.has("media")):
+            return found
         return tuple(_listed_1(surface.ask("media", "GetProfiles")))
 
     def most(self) -> int | None:

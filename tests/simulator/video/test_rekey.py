@@ -124,7 +124,13 @@ def test_a_profile_that_was_made_is_served_and_whoever_watches_a_changed_one_is_
         assert stage.channel.truth() is not None
         stage.channel.arrange(ProfileSpec("own", 176, 144, 10, 5))
         assert await probe.ended()
+        late = await stage.probe()
+        described = await late.login("DESCRIBE", stage.url("own"))
+        control = described.headers["content-base"] + "trackID=1"
+        setup = await late.ask("SETUP", control, Transport="RTP/AVP/TCP;unicast;interleaved=0-1")
+        late.session = setup.headers["session"].partition(";")[0]
         stage.channel.end("own")
+        assert (await late.ask("PLAY", stage.url("own"))).status == 404
         again = await stage.probe()
         assert (await again.login("DESCRIBE", stage.url("own"))).status == 404
         assert (await (await stage.probe()).watch(stage.url())).status == 200
