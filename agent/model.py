@@ -316,6 +316,19 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True)
+class StreamMeasure:
+    """What a stream is, by its packets. ``gop_s`` is the usual distance of key frames, None when fewer than
+    two came in ``seconds``."""
+
+    codec: str
+    width: int
+    height: int
+    fps: float
+    gop_s: float | None
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Rectangle:
     """Shares of width and height, 0 to 1, left < right, top < bottom."""
 

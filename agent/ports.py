@@ -48,6 +48,14 @@ class DeviceAdapter(Protocol):
         """The stream refused the log-in: no address of it is given before the rest is over."""
         ...
 
+    def ask_key(self) -> bool:
+        """Ask for a key frame in the stream whose address was given last; whether the device said yes.
+
+        False, and nothing is sent: to a device that may only be read, within two seconds of the last time,
+        within a day of its saying that it has none on demand, while it is asked something else. Ends within
+        two seconds or little more; never raises."""
+        ...
+
     def snapshot(self) -> bytes:
         """A JPEG from the device, at most 4 MiB. Raises DeviceError."""
         ...

@@ -84,6 +84,9 @@ class FakeAdapter:
     def stream_refused(self) -> None:
         self.streams_refused += 1
 
+    def ask_key(self) -> bool:
+        return False
+
     def snapshot(self) -> bytes:
         return b""
 
