@@ -18,6 +18,8 @@ _WINDOW_S: Final = 10.0
 _WINDOWS: Final = 60
 """Ten minutes of least delays: 20 ppm of drift are 12 ms in that time."""
 _LEAST_WINDOWS: Final = 6
+_LEAST_STEP_S: Final = 0.001
+"""No camera sends pictures closer together: shorter steps are parts of one, or no times at all."""
 _GAP: Final = 2.5
 """So many usual distances without a picture are a gap: cameras leave out every other picture at night."""
 _GAP_LEAST_S: Final = 0.3
@@ -116,7 +118,7 @@ class Arrival:
         return -1e6 * sum((x - at_s) * (y - late_s) for x, y in points) / spread if spread > 0 else None
 
     def _distance(self, step_s: float) -> None:
-        if step_s <= 0.0:
+        if step_s < _LEAST_STEP_S:
             return
         usual_s = self._usual_s
         if usual_s and step_s > max(_GAP * usual_s, _GAP_LEAST_S):

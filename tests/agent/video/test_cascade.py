@@ -88,6 +88,8 @@ def test_an_alarm_decodes_what_just_passed_and_finds_what_no_key_frame_shows() -
     seen = story.between(30.4, 31.4)
     assert Why.ALARM in {why for _, why in seen}
     assert len(seen) >= 3
+    first = min(at_s for at_s, why in story.between(30.1, 31.4) if why is Why.ALARM)
+    assert 0.15 <= story.running[0] - first <= 0.6, "also what passed before the alarm was raised"
     counters = cascade.state().counters
     assert counters["alarms_right"] == 1
     assert (counters["found"], counters["heard"]) == (1, 1)
