@@ -6,6 +6,7 @@ import contextlib
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from agent.config import WatchSection
@@ -36,6 +37,8 @@ log = logging.getLogger(__name__)
 POLL_S = 0.5
 CLOSE_S = 3.0
 """For all streams together; each takes 2 s where the video library hangs in an opening."""
+ASKERS = 2
+"""Devices asked for a key frame at once; each takes 2 s at most and is asked every 2 s at most."""
 STREAM_STATES = (Reason.OK, Reason.STARTING, Reason.NO_STREAM, Reason.BAD_STREAM, Reason.AUTH_FAILED)
 
 
@@ -94,6 +97,7 @@ class Watcher:
         self._on_change = on_change
         self._lock = threading.Lock()
         self._eyes: dict[str, _Eye] = {}
+        self._askers = ThreadPoolExecutor(ASKERS, thread_name_prefix="ask-key")
 
     def add(self, device: Device, adapter: DeviceAdapter) -> None:
         """Start watching a device's stream."""
@@ -171,6 +175,7 @@ class Watcher:
             eyes, self._eyes = list(self._eyes.values()), {}
         watches = [eye.watch for eye in eyes if eye.watch is not None]
         together("close-streams", [watch.close for watch in watches], within_s=CLOSE_S)
+        self._askers.shutdown(cancel_futures=True)
         for eye in eyes:
             with contextlib.suppress(StoreFull):  # the page owes it
                 self.write(eye.device, eye.debouncer.close(), None)
@@ -192,10 +197,20 @@ class Watcher:
         return self._new_episode()
 
     def _opened(self, eye: _Eye, adapter: DeviceAdapter) -> StreamWatch:
-        judge = self._judge_for(eye.device)
         return self._room.watch(
-            eye.device, adapter.stream_uri, judge, eye.on_findings, refused=adapter.stream_refused
+            eye.device,
+            adapter.stream_uri,
+            self._judge_for(eye.device),
+            eye.on_findings,
+            refused=adapter.stream_refused,
+            ask_key=(lambda: self._ask_key(adapter)) if eye.device.writable else None,
         )
+
+    def _ask_key(self, adapter: DeviceAdapter) -> None:
+        """Hand over to a thread: the device may take 2 s, and its stream is read meanwhile. Whether it brings
+        a key frame shows in the stream."""
+        with contextlib.suppress(RuntimeError):  # the box stops
+            self._askers.submit(adapter.ask_key)
 
     def _shown_by(self, event: SceneEvent, device: Device, image: Image | None) -> str | None:
         return None if image is None or event.phase is Phase.END else self._keep(device, image)

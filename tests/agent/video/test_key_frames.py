@@ -141,3 +141,20 @@ def test_a_new_connection_is_not_rare_before_its_first_key_frame() -> None:
     keys.came(0.0)
     assert keys.look(100.0, may_ask=True) is SightMode.LOW_RATE, "what was found hopeless stays so"
     assert keys.look(701.0, may_ask=True) is SightMode.ASKING
+
+
+def test_a_camera_that_takes_a_second_to_obey_is_asked_all_the_time() -> None:
+    """The key frame comes later than what is rare, yet long before the camera's own: asking brought it."""
+    asked: list[float] = []
+    keys = KeyFrames(ask=lambda: asked.append(now_s))
+    last_s = now_s = 0.0
+    modes_ = []
+    for number in range(1200):
+        now_s = number * 0.1
+        due = bool(asked) and asked[-1] > last_s and now_s - asked[-1] >= 1.2
+        if now_s - last_s >= 10.0 or due or number == 0:
+            keys.came(now_s)
+            last_s = now_s
+        modes_.append(keys.look(now_s, may_ask=now_s > 25.0))
+    assert set(modes_[400:]) == {SightMode.ASKING}
+    assert len(asked) > 20
