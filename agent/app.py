@@ -476,7 +476,9 @@ class BoxApp:
 def judge_for(device: Device, *, wall: WallTime | None = None) -> SceneJudge:
     """Detection for one device's stream. A view that turns by itself has no fixed scene to compare with."""
     turns = device.device_class in (DeviceClass.PTZ_DOME, DeviceClass.LOOKOUT)
-    config = DetectConfig(picture=PictureConfig(fixed_view=not turns))
+    config = DetectConfig(
+        picture=PictureConfig(fixed_view=not turns), smoke=device.device_class is DeviceClass.LOOKOUT
+    )
     return SceneJudge(config, zones=device.zones, wall=wall)
 
 

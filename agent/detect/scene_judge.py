@@ -12,10 +12,11 @@ from typing import Final
 import cv2
 import numpy as np
 
-from agent.detect.background import Background, BackgroundConfig
+from agent.detect.background import Background, BackgroundConfig, Foreground
 from agent.detect.masks import PrivacyMasks
 from agent.detect.picture import Opinion, PictureConfig, PictureJudge
 from agent.detect.rules import SceneRules, WallTime
+from agent.detect.smoke import SmokeJudge
 from agent.model import Finding, Frame, Image, PictureFault, Zone
 from protocol.words import SceneTopic
 
@@ -40,6 +41,8 @@ class DetectConfig:
 
     background: BackgroundConfig = field(default_factory=BackgroundConfig)
     picture: PictureConfig = field(default_factory=PictureConfig)
+    smoke: bool = False
+    """Whether this is a wide view over the land, in which smoke is looked for."""
     elsewhere_frames: int = 3
     """Key frames in a row after which another view is taken to stay."""
     relearn_frames: int = 12
@@ -54,6 +57,7 @@ class SceneJudge:
     _elsewhere_frames: int
     _picture: PictureJudge
     _hidden_by: Opinion | None
+    _smoke: SmokeJudge | None
 
     def __init__(
         self, config: DetectConfig | None = None, *, zones: Iterable[Zone] = (), wall: WallTime | None = None
@@ -87,6 +91,7 @@ class SceneJudge:
         self._elsewhere_frames = 0
         self._picture = PictureJudge(self._config.picture)
         self._hidden_by = None
+        self._smoke = SmokeJudge() if self._config.smoke else None
         self._rules.blind("")
         self._attend()
 
@@ -114,13 +119,27 @@ class SceneJudge:
 
     def _motion(self, image: Image, frame: Frame, *, learn: bool) -> tuple[Finding, ...]:
         if self._hidden_by is not None:
-            return self._rules.blind(f"not judged: {self._hidden_by.reason}")
+            reason = f"not judged: {self._hidden_by.reason}"
+            return (*self._rules.blind(reason), *self._no_smoke(reason))
         learn = learn and (self._elsewhere is not None or not self._elsewhere_frames)
         background = self._elsewhere or self._home
         if self._rules.wake(frame):
             self._attend()
         seen = background.observe(image, at_s=frame.mono_s, learn=learn)
-        return () if seen.learning else self._rules.judge(seen, background, frame)
+        if seen.learning:
+            return ()
+        return (*self._rules.judge(seen, background, frame), *self._smoke_in(seen, frame))
+
+    def _smoke_in(self, seen: Foreground, frame: Frame) -> tuple[Finding, ...]:
+        if self._smoke is None or not frame.key or seen.grey is None:
+            return ()
+        return self._smoke.see(seen.grey, at_s=frame.mono_s, judged=self._rules.attention.judged)
+
+    def _no_smoke(self, reason: str) -> tuple[Finding, ...]:
+        if self._smoke is None:
+            return ()
+        self._smoke.forget()
+        return (Finding(SceneTopic.SMOKE_SUSPECTED, False, 0.0, reason),)
 
     def _attend(self) -> None:
         for background in (self._home, self._elsewhere):
