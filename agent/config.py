@@ -14,7 +14,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
     BaseModel,
@@ -148,6 +148,37 @@ _KEYS_OF: Final[Mapping[str, ZoneKind]] = {
 _NOT_OF_MASKS: Final = ("min_size_ratio", "max_size_ratio", "sensitivity")
 _LEAST_AREA_RATIO = 0.0002
 _LEAST_LINE_RATIO = 0.02
+
+
+class ObjectsSection(Section):
+    """An object model of the operator's own, for persons, vehicles and animals; without a file, none."""
+
+    model_file: Path | None = Field(
+        None, description="ONNX file. Models that tell faces, plates or who somebody is are refused."
+    )
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{64}$")] | None = Field(
+        None, description="SHA-256 of that file; another file is not loaded."
+    )
+    classes: tuple[Annotated[str, StringConstraints(min_length=1, max_length=40)], ...] = Field(
+        (),
+        max_length=400,
+        description="Names of its classes in the order of its output (COCO, VOC and alike).",
+    )
+    layout: Literal["yolo8", "yolo5", "ssd"] = Field("yolo8", description="How its output is laid out.")
+    width_px: int = Field(640, ge=16, le=1280, description="Width of its input.")
+    height_px: int = Field(640, ge=16, le=1280, description="Height of its input.")
+    least_score: Annotated[float, Field(gt=0, le=1)] = Field(0.4, description="Score from which it counts.")
+    runs_per_s: Annotated[float, Field(gt=0, le=50)] = Field(
+        2.0, description="Runs a second for all cameras together; what is beyond is passed over."
+    )
+
+    @model_validator(mode="after")
+    def _model_is_whole(self) -> ObjectsSection:
+        if self.model_file is not None and (self.sha256 is None or not self.classes):
+            raise ValueError(
+                "填了 model_file，还要填 sha256 和 classes / model_file needs sha256 and classes"
+            )
+        return self
 
 
 class ZoneSection(Section):
@@ -394,6 +425,7 @@ class Config(Section):
     bounds: BoundsSection = BoundsSection()
     monitor: MonitorSection = MonitorSection()
     search: SearchSection = SearchSection()
+    objects: ObjectsSection = ObjectsSection()
     devices: tuple[DeviceSection, ...] = Field((), alias="device", max_length=256)
 
     @field_validator("devices")

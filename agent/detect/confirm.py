@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
-from agent.model import Finding, PictureFault, SceneEvent
+from agent.model import Finding, ObjectKind, PictureFault, SceneEvent
 from protocol.words import Phase, SceneTopic, SeenBy
 from runtime.pace import Pace
 
@@ -165,7 +165,8 @@ class Episode:
         return ()
 
 
-_Key = tuple[SceneTopic, str, PictureFault | None]
+_Key = tuple[SceneTopic, str, PictureFault | None, ObjectKind | None]
+"""Topic, zone, fault, and for what an object model told, the kind: a person and a car are two episodes."""
 
 
 class EventDebouncer:
@@ -192,7 +193,8 @@ class EventDebouncer:
             if finding.topic in PULSES:
                 events += self._pulse(finding, now)
                 continue
-            key = (finding.topic, finding.zone, finding.fault)
+            kind = finding.kind if finding.topic is SceneTopic.OBJECT_DETECTED else None
+            key = (finding.topic, finding.zone, finding.fault, kind)
             if key not in self._episodes:
                 if not finding.present:
                     continue
@@ -232,7 +234,7 @@ class EventDebouncer:
         )
 
     def _event(self, key: _Key, turn: Turn) -> SceneEvent:
-        topic, zone, _ = key
+        topic, zone, _, _ = key
         start = turn.phase is Phase.START
         if start:
             self._ids[key] = self._new_episode()

@@ -14,6 +14,7 @@ import numpy as np
 
 from agent.detect.background import Background, BackgroundConfig, Foreground
 from agent.detect.masks import PrivacyMasks
+from agent.detect.object_model import ObjectDesk, ObjectLook, with_kinds
 from agent.detect.picture import Opinion, PictureConfig, PictureJudge
 from agent.detect.rules import SceneRules, WallTime
 from agent.detect.smoke import SmokeJudge
@@ -60,12 +61,18 @@ class SceneJudge:
     _smoke: SmokeJudge | None
 
     def __init__(
-        self, config: DetectConfig | None = None, *, zones: Iterable[Zone] = (), wall: WallTime | None = None
+        self,
+        config: DetectConfig | None = None,
+        *,
+        zones: Iterable[Zone] = (),
+        wall: WallTime | None = None,
+        objects: ObjectDesk | None = None,
     ) -> None:
-        """``wall`` tells the schedules of zones which time of day a frame has."""
+        """``wall`` tells the schedules of zones which time of day a frame has; ``objects`` what moves."""
         self._config = config or DetectConfig()
         zones = tuple(zones)
         self._privacy = PrivacyMasks(zones)
+        self._objects = None if objects is None else ObjectLook(objects)
         self._rules = SceneRules(zones, wall, absorb_s=self._config.background.absorb_s)
         self._shape: tuple[int, ...] = ()
         self._begin()
@@ -128,7 +135,11 @@ class SceneJudge:
         seen = background.observe(image, at_s=frame.mono_s, learn=learn)
         if seen.learning:
             return ()
-        return (*self._rules.judge(seen, background, frame), *self._smoke_in(seen, frame))
+        findings = (*self._rules.judge(seen, background, frame), *self._smoke_in(seen, frame))
+        if self._objects is None:
+            return findings
+        told, what = self._objects.see(image, seen.blobs, at_s=frame.mono_s)
+        return (*with_kinds(findings, what), *told)
 
     def _smoke_in(self, seen: Foreground, frame: Frame) -> tuple[Finding, ...]:
         if self._smoke is None or not frame.key or seen.grey is None:
