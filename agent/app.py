@@ -14,19 +14,25 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
 from agent import marks
-from agent.config import Config, DeviceSection, SearchSection
+from agent.config import Config, DeviceSection, ObjectsSection, SearchSection
+from agent.detect.object_kinds import ModelRefused
+from agent.detect.object_model import Layout, ModelSpec, ObjectDesk, ObjectModel
 from agent.detect.picture import PictureConfig
+from agent.detect.rules import WallTime
 from agent.detect.scene_judge import DetectConfig, SceneJudge
 from agent.devices import search_sentences
 from agent.devices.limits import Limits
 from agent.devices.room import OnvifRoom
 from agent.devices.upkeep.password import Ending
 from agent.errors import AgentError, ConfigError, StoreFull
-from agent.model import Device, Evidence, Secret, Zone
+from agent.hours import zone_named
+from agent.model import Device, Evidence, Secret
 from agent.outbox.courier import Courier
 from agent.outbox.notebook import SqliteNotebook
 from agent.outbox.stills import StillSpool
@@ -76,6 +82,7 @@ STOP_S, CLOSE_S = 7.0, 4.0
 """A supervisor waits 10 s. What devices hold up is given back within the second, side by side."""
 RING_SPARE_S = REACH_S + 3.0
 """What a stream keeps beyond the seconds before an event: until it is certain and its clip is asked for."""
+MODEL_BYTES = 256 << 20
 BINDERS = 8
 """Devices that are followed at once: each may take 4 s where the old place hangs."""
 
@@ -168,7 +175,11 @@ class BoxApp:
             log_=self.store,
             stills=self.stills,
             show=still,
-            judge_for=judge_for,
+            judge_for=partial(
+                judge_for,
+                wall=wall_time(self._clock, config.box.time_zone),
+                objects=read_object_model(config.objects),
+            ),
             new_episode=_new_episode,
             clock=self._clock,
             watch=config.watch,
@@ -557,10 +568,50 @@ class BoxApp:
         self._report_twin()
 
 
-def judge_for(device: Device) -> SceneJudge:
+def judge_for(
+    device: Device, *, wall: WallTime | None = None, objects: ObjectDesk | None = None
+) -> SceneJudge:
     """Detection for one device's stream. A view that turns by itself has no fixed scene to compare with."""
     turns = device.device_class in (DeviceClass.PTZ_DOME, DeviceClass.LOOKOUT)
-    return SceneJudge(DetectConfig(picture=PictureConfig(fixed_view=not turns)), zones=device.zones)
+    config = DetectConfig(
+        picture=PictureConfig(fixed_view=not turns), smoke=device.device_class is DeviceClass.LOOKOUT
+    )
+    return SceneJudge(config, zones=device.zones, wall=wall, objects=objects)
+
+
+def read_object_model(section: ObjectsSection) -> ObjectDesk | None:
+    """The configured object model, loaded; None when there is none. Raises ConfigError naming the file."""
+    path = section.model_file
+    if path is None:
+        return None
+    try:
+        if path.stat().st_size > MODEL_BYTES:
+            raise ConfigError(
+                str(path),
+                [f"模型文件超过 {MODEL_BYTES >> 20} MiB / the model is larger than {MODEL_BYTES >> 20} MiB"],
+            )
+        onnx = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(str(path), [f"无法读取模型 / the model cannot be read: {error}"]) from error
+    spec = ModelSpec(
+        sha256=section.sha256 or "",
+        classes=section.classes,
+        width_px=section.width_px,
+        height_px=section.height_px,
+        layout=Layout(section.layout),
+        least_score=section.least_score,
+    )
+    try:
+        return ObjectDesk(ObjectModel(onnx, spec), runs_per_s=section.runs_per_s)
+    except ModelRefused as error:
+        raise ConfigError(str(path), [str(error)]) from error
+
+
+def wall_time(clock: Clock, time_zone: str) -> WallTime:
+    """Which time of day frames have, by this clock, in the box's time zone."""
+    return WallTime(
+        lambda mono_s: clock.now() - timedelta(seconds=clock.monotonic() - mono_s), zone_named(time_zone)
+    )
 
 
 def read_mac_key(path: Path) -> bytes:
@@ -597,7 +648,7 @@ def device_of(section: DeviceSection) -> Device:
         gb_code=section.gb_code,
         username=section.username,
         password=read_password(section.password_file, device=section.id),
-        zones=tuple(Zone(zone.name, zone.corners, zone.closed) for zone in section.zones),
+        zones=tuple(zone.zone() for zone in section.zones),
         rtsp_port=section.rtsp_port,
         sip_port=section.sip_port,
         sip_user=section.sip_user,
