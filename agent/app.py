@@ -20,6 +20,7 @@ from agent import marks
 from agent.config import Config, DeviceSection, SearchSection
 from agent.detect.picture import PictureConfig
 from agent.detect.scene_judge import DetectConfig, SceneJudge
+from agent.detect.vqd.sun import COUNTY, daylight
 from agent.devices import search_sentences
 from agent.devices.limits import Limits
 from agent.devices.room import OnvifRoom
@@ -472,7 +473,14 @@ class BoxApp:
 def judge_for(device: Device) -> SceneJudge:
     """Detection for one device's stream. A view that turns by itself has no fixed scene to compare with."""
     turns = device.device_class in (DeviceClass.PTZ_DOME, DeviceClass.LOOKOUT)
-    return SceneJudge(DetectConfig(picture=PictureConfig(fixed_view=not turns)), zones=device.zones)
+    return SceneJudge(
+        DetectConfig(picture=PictureConfig(fixed_view=not turns)), zones=device.zones, daylight=_daylight
+    )
+
+
+def _daylight() -> bool | None:
+    """Whether the sun is up at the county now; None near the horizon."""
+    return daylight(SystemClock().now(), latitude=COUNTY[0], longitude=COUNTY[1])
 
 
 def read_mac_key(path: Path) -> bytes:

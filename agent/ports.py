@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from agent.marks import Marks, Opinion
 from agent.model import (
@@ -135,6 +135,15 @@ class FrameJudge(Protocol):
 
     def judge(self, frame: Frame) -> Sequence[Finding]:
         """Opinions about this frame. Frames come in order; gaps are allowed."""
+        ...
+
+
+@runtime_checkable
+class ChromaJudge(Protocol):
+    """A FrameJudge that wants the colours of some key frames."""
+
+    def wants_chroma(self, at_s: float) -> bool:
+        """Whether a key frame that comes at ``at_s`` (monotonic) shall bring its colours."""
         ...
 
 

@@ -18,7 +18,7 @@ from agent.errors import DeviceError, DeviceTrouble
 from agent.model import Device, Finding, Frame, Image, StreamState
 from agent.ports import FrameJudge
 from agent.video.address import StreamAddress
-from agent.video.decoder import Decoder, colour, luma
+from agent.video.decoder import Decoder, asked_chroma, colour, luma
 from agent.video.gate import DecodeGate
 from agent.video.health import HealthLimits, StreamHealth
 from agent.video.knock import knock, may_have_password
@@ -198,7 +198,8 @@ class StreamReader:
             self._last = (picture, mono_s)
         if not self._gate.judges(pts_s, key=key):
             return
-        frame = Frame(luma(picture), pts_s, mono_s, key)
+        chroma = asked_chroma(self._judge, picture, key=key, at_s=mono_s)
+        frame = Frame(luma(picture), pts_s, mono_s, key, chroma)
         findings = self._judge.judge(frame)
         self._health.count("judged")
         self._gate.saw(moving=any(f.present and f.topic is SceneTopic.MOTION for f in findings), key=key)

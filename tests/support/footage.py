@@ -17,7 +17,7 @@ from av.video.stream import VideoStream
 
 from agent.model import Finding, Frame
 from agent.ports import FrameJudge
-from agent.video.decoder import Decoder, luma
+from agent.video.decoder import Decoder, asked_chroma, luma
 from agent.video.gate import DecodeGate
 from protocol.words import SceneTopic
 
@@ -121,7 +121,8 @@ def play(path: Path, judge: FrameJudge, gate: DecodeGate) -> Iterator[tuple[Fram
             for picture in (first,) if first else () if key else decoder.next(packet):
                 if not gate.judges(at_s, key=key):
                     continue
-                frame = Frame(luma(picture), at_s, at_s, key)
+                colours = asked_chroma(judge, picture, key=key, at_s=at_s)
+                frame = Frame(luma(picture), at_s, at_s, key, colours)
                 opinions = Opinions(at_s, key, judge.judge(frame))
                 gate.saw(moving=opinions.moving, key=key)
                 yield frame, opinions
