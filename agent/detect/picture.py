@@ -183,8 +183,10 @@ class PictureJudge:
     def _took_colour_away(self, look: Look) -> bool:
         """Whether fog, haze or a cloth left no colour, and not the camera's night mode."""
         reference = self._reference
-        hazy = reference is not None and look.spread < _HAZY_RATIO * reference.spread
-        return hazy or self._colourful < self.config.faded_levels
+        if reference is not None and look.spread < _HAZY_RATIO * reference.spread:
+            return True
+        covered = lens.covered(look, self._trusted(look), self._earlier, self.config)
+        return covered.present or self._colourful < self.config.faded_levels
 
     def _trusted(self, look: Look) -> Reference | None:
         """The reference, unless a head that turns looks somewhere else just now."""

@@ -74,14 +74,14 @@ def _moved(planes: Planes, strength: float, _number: int, kind: int) -> Planes:
     """Knocked aside (kind 0) or turned and sunk (kind 1)."""
     degrees, zoom = (0.0, 1.12) if kind == 0 else (_between(3, 9, strength), 1.35)
     by = _between(0.035, 0.2, strength)
-    return _warped(planes, by if kind == 0 else by * 0.7, -0.02 - 0.05 * kind, degrees, zoom)
+    return warped(planes, by if kind == 0 else by * 0.7, -0.02 - 0.05 * kind, degrees, zoom)
 
 
 def _shaking(planes: Planes, strength: float, number: int, _kind: int) -> Planes:
     reach = _between(0.008, 0.03, strength)
     rng = np.random.default_rng(number * 7 + 1)
     x, y = rng.uniform(-reach, reach, 2)
-    return _warped(planes, float(x), float(y) * 0.7, 0.0, 1.0)
+    return warped(planes, float(x), float(y) * 0.7, 0.0, 1.0)
 
 
 def _colour_cast(planes: Planes, strength: float, _number: int, kind: int) -> Planes:
@@ -168,7 +168,7 @@ def _soft(plane: Plane, sigma: float) -> Plane:
     return np.asarray(cv2.GaussianBlur(plane, (0, 0), sigma), np.uint8)
 
 
-def _warped(planes: Planes, right: float, down: float, degrees: float, zoom: float) -> Planes:
+def warped(planes: Planes, right: float, down: float, degrees: float, zoom: float) -> Planes:
     """Shifts are shares of the width."""
     y, u, v = (_warp(plane, right, down, degrees, zoom) for plane in planes)
     return y, u, v

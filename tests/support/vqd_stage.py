@@ -19,9 +19,9 @@ import cv2
 import numpy as np
 
 from agent.detect.confirm import ConfirmConfig, Moment, PictureVerdict
-from agent.detect.picture import PictureConfig
-from agent.detect.scene_judge import DetectConfig, SceneJudge
-from agent.model import Frame, Image, PictureFault
+from agent.detect.picture import PictureConfig, PictureJudge
+from agent.detect.scene_judge import FAULT_TOPICS
+from agent.model import Finding, Frame, Image, PictureFault
 from agent.video.decoder import Decoder, chroma, luma
 from simulator.video.blemish import BLEMISHES, Planes
 from simulator.video.encoder import encode
@@ -194,7 +194,7 @@ class Stretch:
 
 @dataclass
 class Run:
-    """Plays stretches one after the other through the box's judge and its confirmation."""
+    """Plays stretches one after the other through the box's picture judge and its confirmation."""
 
     fixed_view: bool = True
     confirm: ConfirmConfig = field(default_factory=ConfirmConfig)
@@ -206,19 +206,22 @@ class Run:
     def play(self, stretches: Iterable[Stretch]) -> Run:
         """Returns itself."""
         daylight: list[bool | None] = [None]
-        config = DetectConfig(picture=PictureConfig(fixed_view=self.fixed_view))
-        judge = SceneJudge(config, daylight=lambda: daylight[0])
+        judge = PictureJudge(PictureConfig(fixed_view=self.fixed_view), daylight=lambda: daylight[0])
         verdict = PictureVerdict(self.confirm)
         at_s, fault = 0.0, None
         for stretch in stretches:
             daylight[0] = stretch.daylight
             for since_s in np.arange(0.0, stretch.seconds, GOP_S).tolist():
                 shot = stretch.at(since_s)
-                colours = shot.chroma if judge.wants_chroma(at_s) else None
-                findings = judge.judge(Frame(shot.image, at_s, at_s, True, colours))
-                for finding in findings:
-                    if finding.fault is not None and finding.present:
-                        self.suspected.setdefault(finding.fault, f"{at_s:.0f} s {finding.reason}")
+                colours = shot.chroma if judge.due(at_s) else None
+                opinions = judge.judge(Frame(shot.image, at_s, at_s, True, colours))
+                for one in opinions:
+                    if one.present:
+                        self.suspected.setdefault(one.fault, f"{at_s:.0f} s {one.reason}")
+                findings = [
+                    Finding(FAULT_TOPICS[o.fault], o.present, o.score, o.reason, fault=o.fault)
+                    for o in opinions
+                ]
                 time = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=at_s)
                 state = verdict.see(findings, Moment(at_s, time))
                 if state.fault is not fault:
