@@ -79,9 +79,10 @@ class PictureJudge:
         """Opinions about a key frame; none when it was not its turn and nothing happened to the picture."""
         image = frame.image
         was_frozen = self._frozen.present or self._stillness.suspected
-        frozen = self._frozen = self._stillness.see(image)
+        due = self.due(frame.mono_s)
+        frozen = self._frozen = self._stillness.see(image, learn=due)
         sample = _sample(image)
-        if not self.due(frame.mono_s) and not self._jumped(sample):
+        if not due and not self._jumped(sample):
             return (frozen,) if was_frozen or frozen.present else ()
         self._sample, self._looked_s = sample, frame.mono_s
         look = Look.at(image, frame.chroma)

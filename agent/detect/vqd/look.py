@@ -18,7 +18,7 @@ WAVE_PX: Final = (640, 360)
 """Length of the profiles along rows and columns."""
 STRIPS: Final = 8
 TILE_PX: Final = 32
-_TILES: Final = (7, 4)
+_TILES: Final = (6, 3)
 _EDGE_LEVELS: Final = 40.0
 """Sobel response of an edge: about 10 grey levels a pixel."""
 _SHIFT_PX: Final = (160, 90)

@@ -51,13 +51,13 @@ class Stillness:
         """The last pictures were the same, be it not often enough."""
         return self._same_frames > 1
 
-    def see(self, image: Image) -> Opinion:
-        """One key frame."""
+    def see(self, image: Image, *, learn: bool = True) -> Opinion:
+        """One key frame; with ``learn`` it also tells where the camera writes its clock."""
         before, self._before = self._before, image
         self._same = 0.0
         if before is not None and before.shape == image.shape and _nearly(before, image):
             self._same = self._compare(before, image)
-        elif before is not None and before.shape == image.shape:
+        elif learn and not self._clocked and before is not None and before.shape == image.shape:
             self._tick(_spots(_difference(before, image)) > _SPOT_LEVELS)
         limit = self.config.frozen_ratio if self._clocked else max(_CLOCKLESS_RATIO, self.config.frozen_ratio)
         self._same_frames = self._same_frames + 1 if self._same >= limit else 1
