@@ -4,7 +4,7 @@ SHELL := /bin/sh
 PY := .venv/bin/python
 PYTEST := $(PY) -m pytest
 
-.PHONY: help setup setup-test demo demo-check test check fix story bench footage identify-recorded docs bench-devices fuzz-devices hostile-devices discovery-figures find-64 lock
+.PHONY: help setup setup-test demo demo-check test check fix story bench footage vqd-table identify-recorded docs bench-devices fuzz-devices hostile-devices discovery-figures find-64 lock
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -51,6 +51,9 @@ footage: setup-test ## real footage over RTSP: motion where something moves, non
 
 identify-recorded: setup-test ## recorded answers of real devices: who each one is, or why not
 	@$(PY) -m tests.support.identify_recorded
+
+vqd-table: setup-test ## picture faults put in against picture faults named, on scenes and footage, and in all weathers
+	@$(PY) -m tests.support.vqd_table --limits
 
 bench: setup-test ## measurements, ours beside the peers' in one run
 	@$(PY) -m bench

@@ -26,6 +26,7 @@ from agent.detect.object_model import Layout, ModelSpec, ObjectDesk, ObjectModel
 from agent.detect.picture import PictureConfig
 from agent.detect.rules import WallTime
 from agent.detect.scene_judge import DetectConfig, SceneJudge
+from agent.detect.vqd.sun import COUNTY, daylight
 from agent.devices import search_sentences
 from agent.devices.limits import Limits
 from agent.devices.room import OnvifRoom
@@ -179,6 +180,7 @@ class BoxApp:
                 judge_for,
                 wall=wall_time(self._clock, config.box.time_zone),
                 objects=read_object_model(config.objects),
+                daylight=lambda: daylight(self._clock.now(), latitude=COUNTY[0], longitude=COUNTY[1]),
             ),
             new_episode=_new_episode,
             clock=self._clock,
@@ -569,14 +571,18 @@ class BoxApp:
 
 
 def judge_for(
-    device: Device, *, wall: WallTime | None = None, objects: ObjectDesk | None = None
+    device: Device,
+    *,
+    wall: WallTime | None = None,
+    objects: ObjectDesk | None = None,
+    daylight: Callable[[], bool | None] = lambda: None,
 ) -> SceneJudge:
     """Detection for one device's stream. A view that turns by itself has no fixed scene to compare with."""
     turns = device.device_class in (DeviceClass.PTZ_DOME, DeviceClass.LOOKOUT)
     config = DetectConfig(
         picture=PictureConfig(fixed_view=not turns), smoke=device.device_class is DeviceClass.LOOKOUT
     )
-    return SceneJudge(config, zones=device.zones, wall=wall, objects=objects)
+    return SceneJudge(config, zones=device.zones, wall=wall, objects=objects, daylight=daylight)
 
 
 def read_object_model(section: ObjectsSection) -> ObjectDesk | None:

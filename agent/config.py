@@ -121,7 +121,14 @@ class WatchSection(Section):
     )
     frozen_confirm_s: Seconds = Field(60, description="Frozen picture (V05) before it is a fault.")
     blurred_confirm_s: Seconds = Field(
-        1800, description="Blurred (V04) or moved (V14) picture before it is a fault."
+        1800, description="Blurred (V04) or low-contrast (V10) picture before it is a fault."
+    )
+    disturbed_confirm_s: Seconds = Field(
+        600, description="Noise (V08), stripes (V09) or shaking (V12) before it is a fault."
+    )
+    moved_confirm_s: Seconds = Field(600, description="Moved camera (V14) before it is a fault.")
+    colour_confirm_s: Seconds = Field(
+        3600, description="Colour cast (V07) or grey by day (V11) before it is a fault."
     )
     clear_confirm_s: Seconds = Field(30, description="Good picture before a fault is over.")
 

@@ -351,28 +351,44 @@ class Exhibit:
 
 
 class PictureFault(StrEnum):
-    """What the box can see to be wrong with a picture."""
+    """What the box can see to be wrong with a picture: V02 to V12 and V14 of the county's list."""
 
     DARK = "picture_dark"
     OVER_BRIGHT = "picture_over_bright"
     BLURRED = "picture_blurred"
     FROZEN = "picture_frozen"
     COVERED = "picture_covered"
+    COLOUR_CAST = "picture_colour_cast"
+    NOISY = "picture_noisy"
+    STRIPED = "picture_striped"
+    LOW_CONTRAST = "picture_low_contrast"
+    GREY = "picture_grey"
+    SHAKING = "picture_shaking"
     SCENE_CHANGED = "scene_changed"
 
     @property
     def reason(self) -> Reason:
         return Reason(self.value)
 
+    @property
+    def code(self) -> str:
+        """Its number in the county's picture-quality list, ``V02`` and so on."""
+        number = 14 if self is PictureFault.SCENE_CHANGED else 2 + list(PictureFault).index(self)
+        return f"V{number:02}"
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One decoded picture. ``pts_s`` is the stream's time, ``mono_s`` when it arrived (monotonic)."""
+    """One decoded picture. ``pts_s`` is the stream's time, ``mono_s`` when it arrived (monotonic).
+
+    ``chroma``: U and V (128 is grey) of a key frame whose judge asked for it, shape (45, 80, 2).
+    """
 
     image: Image
     pts_s: float
     mono_s: float
     key: bool
+    chroma: Image | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from agent.marks import Marks, Opinion
 from agent.model import (
@@ -158,6 +158,15 @@ class Recording(Protocol):
 
     def exhibit(self) -> Exhibit | None:
         """The clip, privacy masks burnt in; None when nothing of it can be played. It may take seconds."""
+        ...
+
+
+@runtime_checkable
+class ChromaJudge(Protocol):
+    """A FrameJudge that wants the colours of some key frames."""
+
+    def wants_chroma(self, at_s: float) -> bool:
+        """Whether a key frame that comes at ``at_s`` (monotonic) shall bring its colours."""
         ...
 
 

@@ -9,7 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-PICTURES = ("normal", "covered", "dark", "over_bright", "blurred", "frozen", "moved")
+PICTURES = (
+    "normal", "covered", "dark", "over_bright", "blurred", "frozen", "moved",
+    "colour_cast", "noisy", "striped", "low_contrast", "grey", "shaking",
+)  # fmt: skip
 PULLS = ("honest", "empty", "fault", "vanish")
 CERTIFICATES = ("own", "replaced", "expired")
 DISKS = ("ok", "full", "error")

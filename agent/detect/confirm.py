@@ -41,6 +41,12 @@ DEFAULT_CONFIRM_S: Final[Mapping[PictureFault, float]] = {
     PictureFault.BLURRED: 1800.0,
     PictureFault.FROZEN: 60.0,
     PictureFault.COVERED: 600.0,
+    PictureFault.COLOUR_CAST: 3600.0,
+    PictureFault.NOISY: 600.0,
+    PictureFault.STRIPED: 600.0,
+    PictureFault.LOW_CONTRAST: 1800.0,
+    PictureFault.GREY: 3600.0,
+    PictureFault.SHAKING: 600.0,
     PictureFault.SCENE_CHANGED: 600.0,
 }
 """Confirmation times of the county's video quality diagnosis list."""
@@ -69,9 +75,9 @@ class ConfirmConfig:
     motion: Rule = field(default_factory=Rule)
     zone: Rule = field(default_factory=Rule)
     confirm_s: Mapping[PictureFault, float] = field(default_factory=dict)
-    fault_needed: int = 4
+    fault_needed: int = 3
     fault_of: int = 5
-    """Opinions about a picture come with key frames; one that disagrees is forgiven."""
+    """A mild fault is not seen at every look: two that disagree are forgiven."""
     clear_s: float = 4.0
     """How long a fault must be away."""
 
@@ -294,6 +300,12 @@ _WORST_FIRST: Final = (
     PictureFault.DARK,
     PictureFault.OVER_BRIGHT,
     PictureFault.FROZEN,
+    PictureFault.NOISY,
+    PictureFault.STRIPED,
+    PictureFault.SHAKING,
     PictureFault.SCENE_CHANGED,
     PictureFault.BLURRED,
+    PictureFault.LOW_CONTRAST,
+    PictureFault.GREY,
+    PictureFault.COLOUR_CAST,
 )

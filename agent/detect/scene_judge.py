@@ -5,8 +5,8 @@ Law: who cannot see does not report motion. While the picture is blind or looks 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import cv2
@@ -26,11 +26,18 @@ FAULT_TOPICS: Final = {
     PictureFault.OVER_BRIGHT: SceneTopic.TOO_BRIGHT,
     PictureFault.BLURRED: SceneTopic.TOO_BLURRY,
     PictureFault.COVERED: SceneTopic.TAMPER,
-    PictureFault.FROZEN: SceneTopic.TAMPER,
+    PictureFault.FROZEN: SceneTopic.FROZEN,
+    PictureFault.COLOUR_CAST: SceneTopic.COLOUR_CAST,
+    PictureFault.NOISY: SceneTopic.NOISE,
+    PictureFault.STRIPED: SceneTopic.STRIPES,
+    PictureFault.LOW_CONTRAST: SceneTopic.LOW_CONTRAST,
+    PictureFault.GREY: SceneTopic.GREY_BY_DAY,
+    PictureFault.SHAKING: SceneTopic.SHAKE,
     PictureFault.SCENE_CHANGED: SceneTopic.SCENE_CHANGE,
 }
-"""ONVIF has no topic for a frozen picture: SignalLoss means no stream, and a picture that stands still under
-live packets is what a tamperer would show. The finding's ``fault`` tells covered and frozen apart."""
+
+_UNHIDING = frozenset({PictureFault.COLOUR_CAST, PictureFault.GREY, PictureFault.LOW_CONTRAST})
+"""Faults through which everything can be seen that moves."""
 
 _ANOTHER_VIEW = frozenset({PictureFault.SCENE_CHANGED, PictureFault.BLURRED})
 """Faults under which something can still be seen, but not against the background that was learned."""
@@ -67,13 +74,16 @@ class SceneJudge:
         zones: Iterable[Zone] = (),
         wall: WallTime | None = None,
         objects: ObjectDesk | None = None,
+        daylight: Callable[[], bool | None] = lambda: None,
     ) -> None:
-        """``wall`` tells the schedules of zones which time of day a frame has; ``objects`` what moves."""
+        """``wall`` tells the schedules of zones which time of day a frame has; ``objects`` what moves;
+        ``daylight`` whether the sun is up, None near the horizon."""
         self._config = config or DetectConfig()
         zones = tuple(zones)
         self._privacy = PrivacyMasks(zones)
         self._objects = None if objects is None else ObjectLook(objects)
         self._rules = SceneRules(zones, wall, absorb_s=self._config.background.absorb_s)
+        self._daylight = daylight
         self._shape: tuple[int, ...] = ()
         self._begin()
 
@@ -88,15 +98,19 @@ class SceneJudge:
             self._begin()
         if not frame.key:
             return () if self._hidden_by else self._motion(image, frame, learn=False)
-        opinions = self._picture.judge(image)
-        self._hidden_by = self._hiding(opinions, image, frame)
+        opinions = self._picture.judge(replace(frame, image=image))
+        self._hidden_by = self._hiding(self._picture.standing, image, frame)
         return (*(_finding(opinion) for opinion in opinions), *self._motion(image, frame, learn=True))
+
+    def wants_chroma(self, at_s: float) -> bool:
+        """Whether a key frame that comes now shall bring its colours."""
+        return self._picture.due(at_s)
 
     def _begin(self) -> None:
         self._home = Background(self._config.background)
         self._elsewhere = None
         self._elsewhere_frames = 0
-        self._picture = PictureJudge(self._config.picture)
+        self._picture = PictureJudge(self._config.picture, daylight=self._daylight)
         self._hidden_by = None
         self._smoke = SmokeJudge() if self._config.smoke else None
         self._rules.blind("")
@@ -108,7 +122,7 @@ class SceneJudge:
         Another view hides it while it is learned, if it is there to stay (a lorry before the lens looks like
         one for a moment). Motion then goes on in it; that it is the wrong view remains a fault.
         """
-        fault = next((opinion for opinion in opinions if opinion.present), None)
+        fault = next((opinion for opinion in opinions if opinion.fault not in _UNHIDING), None)
         if fault is None or fault.fault not in _ANOTHER_VIEW:
             self._elsewhere, self._elsewhere_frames = None, 0
             return fault

@@ -11,6 +11,7 @@ import numpy as np
 from av.video.stream import VideoStream
 
 from agent.model import Image
+from agent.ports import ChromaJudge, FrameJudge
 from agent.video.source import MAX_PIXELS
 
 _PLANAR_8_BIT: Final = frozenset(
@@ -99,6 +100,27 @@ def luma(frame: av.VideoFrame) -> Image:
     if frame.color_range == _JPEG_RANGE or frame.format.name.startswith(("yuvj", "gray")):
         return np.asarray(rows.copy(), np.uint8)
     return np.asarray(cv2.LUT(rows, _FULL_RANGE), np.uint8)
+
+
+CHROMA_PX: Final = (80, 45)
+
+
+def chroma(frame: av.VideoFrame) -> Image | None:
+    """U and V of a frame, 128 for grey, shape (45, 80, 2); None where it has no such planes."""
+    if frame.format.name not in _PLANAR_8_BIT or len(frame.planes) < 3:
+        return None
+    small = []
+    for plane in (frame.planes[1], frame.planes[2]):
+        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
+        part = rows[: plane.height, : plane.width]
+        small.append(cv2.resize(part, CHROMA_PX, interpolation=cv2.INTER_AREA))
+    return np.stack(small, axis=-1).astype(np.uint8, copy=False)
+
+
+def asked_chroma(judge: FrameJudge, frame: av.VideoFrame, *, key: bool, at_s: float) -> Image | None:
+    """The colours of a key frame, when its judge wants them."""
+    asks = key and isinstance(judge, ChromaJudge) and judge.wants_chroma(at_s)
+    return chroma(frame) if asks else None
 
 
 def colour(frame: av.VideoFrame, *, max_width_px: int) -> Image:

@@ -16,7 +16,7 @@ from av.video.stream import VideoStream
 
 from agent.model import Finding, Frame
 from agent.ports import FrameJudge
-from agent.video.decoder import Decoder, luma
+from agent.video.decoder import Decoder, asked_chroma, luma
 from agent.video.gate import DecodeGate, Why
 from protocol.words import SceneTopic
 
@@ -132,9 +132,9 @@ class Pipeline:
 
     def _judged(self, picture: av.VideoFrame, kept: _Kept, why: Why) -> Looked:
         own = why in (Why.KEY, Why.LOW_RATE)  # where key frames are too rare, the others must teach the judge
-        looked = Looked(
-            frame := Frame(luma(picture), kept.pts_s, kept.mono_s, own), self._judge.judge(frame), why
-        )
+        chroma = asked_chroma(self._judge, picture, key=own, at_s=kept.mono_s)
+        frame = Frame(luma(picture), kept.pts_s, kept.mono_s, own, chroma)
+        looked = Looked(frame, self._judge.judge(frame), why)
         motion = looked.motion
         self._gate.saw(moving=None if motion is None else motion.present, key=own)
         return looked
