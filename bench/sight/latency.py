@@ -107,8 +107,8 @@ def listen(app: BoxApp) -> None:
     def told(data: Frozen, *, at: datetime, subject: str | None = None, severity: str = "INFO") -> int:
         sequence = append(data, at=at, subject=subject, severity=severity)
         now = time.time()
-        motion = isinstance(data, Scene) and data.topic is SceneTopic.MOTION and data.phase is Phase.START
-        if motion and subject is not None:
+        starts = isinstance(data, Scene) and (data.topic, data.phase) == (SceneTopic.MOTION, Phase.START)
+        if starts and subject is not None:
             with turn:
                 print(json.dumps([int(subject.rpartition("-")[2]), now]), flush=True)
         return sequence

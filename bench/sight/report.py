@@ -125,7 +125,9 @@ def _cost(figures: Figures) -> list[str]:
                 f"  {row.label:30} {spent:7.2f} {spent * 3.6:7.1f} {spent / least:8.1f}"
                 f" {mine / spent:8.3f} {memory}  [{every}]"
             )
-    told.append("  over RTSP, real time, 360p15, all lights, mean of the whole watch")
+    told.append(
+        "  over RTSP, real time, 360p15, all lights at once, mean of the whole watch; MiB of one stream"
+    )
     told.append(f"  {'ours':30} {live.cpu_ms:7.2f} {live.cpu_ms * 3.6:7.1f} {'':8} {'':8} {live.mib:7.1f}")
     if motion is None:
         told.append(f"  {'Motion':30} {'not installed':>15}; `make bench-sight` installs it as root")

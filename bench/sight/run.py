@@ -47,7 +47,7 @@ def main(length: Length = QUICK, *, kind: str = "judging") -> int:
     with crew() as members:
         for member in members:
             member.weigh(small[0])
-        with _live(small[::2], length.live_s) as live:
+        with _live(small, length.live_s) as live:
             _rounds(members, {SMALL: [small[0], small[3]], LARGE: large[:1]})
             _rest(members, [*small[1:3], *small[4:], *([real] if real else [])])
         tallies = {member.row: member.tally for member in members}
@@ -69,7 +69,8 @@ def _about(scenes: Sequence[Tape]) -> str:
     return (
         f"{len(scenes)} scenes, {seconds / 3600:.2f} h, somebody in view {duty:.1%} of it; load {load}\n"
         f"Motion: {motion or 'not installed'}; Frigate's shape with {_detector()}; "
-        f"footage {'there' if real_tape() else 'not there: rendered places'}"
+        f"footage {'there' if real_tape() else 'not there: rendered places'}\n"
+        "the box's debouncer decides what is fired for all but Motion; key frames alone fire at the first"
     )
 
 

@@ -24,7 +24,7 @@ from agent.detect import SceneJudge
 from agent.detect.confirm import ConfirmConfig, EventDebouncer, Moment, Rule
 from agent.model import Finding, SceneEvent
 from agent.services.watcher import confirm_config
-from agent.video.gate import MotionGate
+from agent.video.gate import DecodeGate, MotionGate
 from bench.sight.frigate import Detector, frigate_detector
 from bench.sight.scoring import Stretch
 from protocol.words import Phase, SceneTopic
@@ -60,7 +60,12 @@ def demux(path: Path) -> Iterator[Told]:
 
 def ours(path: Path) -> Iterator[Told]:
     """A file through the box's own pipeline: gate, decoder, judge, debouncer, as configured by default."""
-    yield from _played(path, MotionGate(), confirm_config(WatchSection()))
+    yield from _played(path, box_gate(), confirm_config(WatchSection()))
+
+
+def box_gate() -> DecodeGate:
+    """What the video room gives a stream."""
+    return MotionGate()
 
 
 def keys_only(path: Path) -> Iterator[Told]:
@@ -210,7 +215,7 @@ class _Everything(MotionGate):
         return True
 
 
-def _played(path: Path, gate: MotionGate, rules: ConfirmConfig) -> Iterator[Told]:
+def _played(path: Path, gate: DecodeGate, rules: ConfirmConfig) -> Iterator[Told]:
     debouncer = _Debouncer(rules)
     for frame, opinions in play(path, SceneJudge(), gate):
         yield debouncer.see(frame.mono_s, tuple(opinions.findings))
