@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import math
+import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import av
 import pytest
 
+from agent.model import SceneEvent
+from agent.outbox.store import Store
+from agent.services.watcher import scene_entry
 from bench.sight import frigate
 from bench.sight.child import played, together
 from bench.sight.crew import ANALYSIS, DEMUX, FRIGATE, KEYS, MOG2, OURS, ROWS, Row, Tally
-from bench.sight.latency import Latency, latency
+from bench.sight.latency import Latency, latency, listen
 from bench.sight.live import Watched
 from bench.sight.recorder import Form
 from bench.sight.report import LARGE, SMALL, Figures, lines, targets
@@ -22,6 +28,8 @@ from bench.sight.scoring import Score, Stretch, score
 from bench.sight.script import Light
 from bench.sight.served import clip_of
 from bench.sight.subjects import SUBJECTS
+from protocol.words import Phase, SceneTopic, SeenBy
+from runtime.clock import SystemClock
 from tests.support.processes import find_program
 
 GOOD = Score(ordinary=10, ordinary_found=10, fast=5, fast_found=5, fired_s=50, judged_s=36_000, streams=1)
@@ -120,6 +128,30 @@ def test_latency_is_from_entering_and_who_was_not_found_counts_as_endless() -> N
     assert told.at(0.5) == pytest.approx(0.9)
     assert math.isinf(told.at(0.95))
     assert math.isinf(latency([], []).at(0.5))
+
+
+def test_the_start_of_motion_is_told_when_its_entry_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = Store(
+        tmp_path / "box.db", box="b1", key=b"k" * 32, clock=SystemClock(), max_rows=100, grace_s=60.0
+    )
+    listen(store)
+    event = SceneEvent(
+        topic=SceneTopic.MOTION,
+        phase=Phase.START,
+        seen_by=SeenBy.BOX,
+        episode="e1",
+        time=datetime(2025, 6, 18, tzinfo=UTC),
+    )
+    others = (replace(event, phase=Phase.END), replace(event, topic=SceneTopic.TAMPER))
+    for one in (event, *others):
+        store.append(scene_entry(one), at=one.time, subject="camera-3")
+    store.close()
+    (line,) = capsys.readouterr().out.splitlines()
+    camera, at = json.loads(line)
+    assert camera == 3
+    assert at == pytest.approx(time.time(), abs=60)
 
 
 @pytest.fixture(scope="module")

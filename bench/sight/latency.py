@@ -21,6 +21,7 @@ from typing import Any, Final
 
 from agent.app import BoxApp
 from agent.config import parse_config
+from agent.outbox.store import Store
 from bench.sight.live import Camera
 from bench.sight.scoring import EARLY_S, LINGER_S, Stretch
 from bench.sight.served import TOKEN
@@ -92,7 +93,7 @@ def watch(ends: float, ports: Sequence[int]) -> None:
         }
         fatal: list[str] = []
         app = BoxApp(parse_config(given, where="bench"), on_fatal=fatal.append)
-        listen(app)
+        listen(app.store)
         app.start()
         time.sleep(max(0.0, ends - time.time()))
         app.stop()
@@ -100,9 +101,9 @@ def watch(ends: float, ports: Sequence[int]) -> None:
             raise SystemExit("; ".join(fatal))
 
 
-def listen(app: BoxApp) -> None:
+def listen(store: Store) -> None:
     """Say each start of motion when its entry is committed."""
-    append, turn = app.store.append, threading.Lock()
+    append, turn = store.append, threading.Lock()
 
     def told(data: Frozen, *, at: datetime, subject: str | None = None, severity: str = "INFO") -> int:
         sequence = append(data, at=at, subject=subject, severity=severity)
@@ -113,7 +114,7 @@ def listen(app: BoxApp) -> None:
                 print(json.dumps([int(subject.rpartition("-")[2]), now]), flush=True)
         return sequence
 
-    app.store.append = told  # type: ignore[method-assign]
+    store.append = told  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

@@ -55,7 +55,8 @@ def main(length: Length = QUICK, *, kind: str = "judging") -> int:
     quick, slow = _latencies(coming, length.latency_s)
     figures = Figures(tallies, live[0], live[1], quick, slow)
     print("\n".join(lines(figures)))
-    print(f"all in {time.monotonic() - began_s:.0f} s, the making of scenes apart")
+    load = " ".join(f"{value:.1f}" for value in os.getloadavg())
+    print(f"all in {time.monotonic() - began_s:.0f} s, the making of scenes apart; load {load}")
     return 0 if all(target.met for target in targets(figures)) else 1
 
 
@@ -65,6 +66,8 @@ def _about(scenes: Sequence[Tape]) -> str:
     seconds = sum(tape.truth.seconds for tape in scenes)
     duty = sum(visit.to_s - visit.from_s for visit in visits) / seconds
     load = " ".join(f"{value:.1f}" for value in os.getloadavg())
+    if os.getloadavg()[0] > (os.cpu_count() or 1) / 2:
+        load += ": NOISY, others work here; live figures and latency are theirs too"
     motion = motion_version()
     return (
         f"{len(scenes)} scenes, {seconds / 3600:.2f} h, somebody in view {duty:.1%} of it; load {load}\n"

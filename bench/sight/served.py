@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -51,6 +52,7 @@ def clip_of(path: Path) -> Clip:
 
 async def serve(paths: list[Path]) -> None:
     """Serve all files until the input ends."""
+    logging.getLogger("asyncio").setLevel(logging.ERROR)  # it warns of every client that left
     shelf, servers, told = Shelf(Path("/nowhere")), [], []
     for path in paths:
         clip = clip_of(path)
