@@ -4,7 +4,7 @@ SHELL := /bin/sh
 PY := .venv/bin/python
 PYTEST := $(PY) -m pytest
 
-.PHONY: help setup setup-test demo demo-check test check fix story bench footage vqd-table identify-recorded docs bench-devices fuzz-devices hostile-devices discovery-figures find-64 lock
+.PHONY: help setup setup-test demo demo-check test check fix story bench footage vqd-table identify-recorded docs bench-devices setup-bench bench-sight bench-sight-long fuzz-devices hostile-devices discovery-figures find-64 lock
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -60,6 +60,15 @@ bench: setup-test ## measurements, ours beside the peers' in one run
 
 bench-devices: setup-test ## devices: ours beside onvif-zeep at 1, 10, 50; the steady state of 64; 10,000 climbs
 	@$(PY) -m bench devices_cost
+
+setup-bench:
+	@deploy/setup.sh bench
+
+bench-sight: setup-bench ## sight: ours beside Motion, Frigate's shape, MOG2 on the same streams; latency (6 minutes)
+	@$(PY) -m bench sight
+
+bench-sight-long: setup-bench ## the same over hours of stream
+	@$(PY) -m bench.sight --long
 
 fuzz-devices: setup-test ## mutated answers of devices for FUZZ_S seconds (600): no crash, no hang, flat memory
 	@$(PY) -m tests.support.fuzz_devices --seconds $${FUZZ_S:-600}
