@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -318,6 +319,38 @@ class SceneEvent:
     duration_s: float | None = None
 
 
+class SightMode(StrEnum):
+    """Where the pictures of a stream come from while nothing is there."""
+
+    KEYS = "keys"
+    """Its key frames: they come often enough."""
+    ASKING = "asking"
+    """Key frames that the camera is asked for."""
+    LOW_RATE = "low_rate"
+    """One picture a second: key frames are too rare, and asking brings none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """How much decoding one stream may cost. Every packet is read under each."""
+
+    max_fps: float = 5.0
+    """Most pictures judged in a second while something is there."""
+    runs: bool = True
+    """Whether anything but key frames may be decoded."""
+    every_key: int = 1
+    """Every how many key frames one is decoded."""
+
+    def __post_init__(self) -> None:
+        if not 0.1 <= self.max_fps <= 60.0 or not 1 <= self.every_key <= 100:
+            raise ValueError(f"max_fps={self.max_fps} of 0.1 to 60, every_key={self.every_key} of 1 to 100")
+
+
+FULL_ALLOWANCE: Final = Allowance()
+FEWER_FRAMES: Final = Allowance(max_fps=2.0)
+KEYS_ONLY: Final = Allowance(runs=False)
+
+
 @dataclass(frozen=True, slots=True)
 class StreamState:
     """What the video room knows of one stream right now."""
@@ -333,4 +366,14 @@ class StreamState:
     kbps: float = 0.0
     last_packet_mono_s: float | None = None
     counters: Mapping[str, int] = field(default_factory=dict)
-    """packets, keyframes, decoded, errors, reconnects."""
+    """packets, keyframes, decoded, judged, errors, reconnects, time_jumps, gaps, lost_frames and what else
+    was counted; the names are bounded."""
+    mode: SightMode = SightMode.KEYS
+    running: bool = False
+    """Whether every packet is decoded at this moment."""
+    jitter_ms: float = 0.0
+    """Interarrival jitter (RFC 3550 6.4.1)."""
+    drift_ppm: float | None = None
+    """How much faster the camera's clock goes than the box's; None until a minute was measured."""
+    lag_s: float = 0.0
+    """How far the last judged pictures were behind their arrival, the largest of the last 10 s."""

@@ -33,6 +33,11 @@ class Decoder:
         self._following = False
         """Whether the decoder holds the last key frame, so that the packets after it can be decoded."""
 
+    @property
+    def following(self) -> bool:
+        """Whether the packets after the last decoded one can be decoded."""
+        return self._following
+
     def key(self, packet: av.Packet[VideoStream], *, follow: bool) -> av.VideoFrame | None:
         """Decode a key frame at once; with ``follow`` so that ``next`` can go on. None when it is broken."""
         self._following = False

@@ -11,11 +11,18 @@ from dataclasses import dataclass
 from typing import Final
 
 from agent.errors import DeviceError, DeviceTrouble
-from agent.model import StreamState
+from agent.model import SightMode, StreamState
+from agent.video.gate import GateState
+from agent.video.timing import Arrival
 from protocol.words import Reason
 
 _AUTH = frozenset({DeviceTrouble.AUTH_FAILED, DeviceTrouble.AUTH_BACKOFF})
 _COUNTERS: Final = ("packets", "keyframes", "decoded", "judged", "errors", "reconnects", "time_jumps")
+_LOW_RATE_WORDS: Final = (
+    "关键帧太少，改为每秒解码一帧，更费处理器；请把关键帧间隔设为 2 秒以内 / "
+    "key frames are too rare: one picture a second is decoded instead, which costs more; "
+    "set the key frame interval to 2 s or less"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +55,7 @@ class StreamHealth:
         self._decoded = False
         self._codec, self._width, self._height = "", 0, 0
         self._rate = _Rate()
+        self._arrival = Arrival()
 
     def count(self, counter: str) -> None:
         """One more of something."""
@@ -62,6 +70,19 @@ class StreamHealth:
             self._last_packet_s = self._waiting_since_s = self._last_key_s = None
             self._key_gap_s = 0.0
             self._rate = _Rate()
+            self._arrival.begin()
+
+    def jumped(self) -> None:
+        """The stream's clock jumped: what was measured against it no longer holds."""
+        with self._lock:
+            self._counters["time_jumps"] += 1
+            self._arrival.begin()
+
+    def judged(self, *, at_s: float, pts_s: float) -> None:
+        """A picture was judged, and that was done at ``at_s``."""
+        with self._lock:
+            self._counters["judged"] += 1
+            self._arrival.judged(at_s, pts_s)
 
     def packet(self, *, at_s: float, pts_s: float, size_bytes: int, key: bool) -> None:
         """A packet came."""
@@ -71,6 +92,7 @@ class StreamHealth:
             if self._waiting_since_s is None:
                 self._waiting_since_s = at_s
             self._rate.packet(pts_s, size_bytes, key=key)
+            self._arrival.packet(at_s, pts_s)
             if key:
                 self._counters["keyframes"] += 1
                 self._key_waits = True
@@ -105,10 +127,15 @@ class StreamHealth:
         with self._lock:
             return now_s - (self._last_packet_s or since_s) >= self._limits.no_packet_s
 
-    def state(self, now_s: float) -> StreamState:
-        """The state at ``now_s``."""
+    def state(self, now_s: float, gate: GateState | None = None) -> StreamState:
+        """The state at ``now_s``, with what the gate says of itself."""
+        gate = gate or GateState()
         with self._lock:
             reason, detail = self._judge(now_s)
+            if reason is Reason.OK and gate.mode is SightMode.LOW_RATE:
+                detail = _LOW_RATE_WORDS
+            arrival = self._arrival
+            drift_ppm = arrival.drift_ppm()
             return StreamState(
                 up=reason is Reason.OK,
                 reason=reason,
@@ -119,7 +146,18 @@ class StreamHealth:
                 fps=self._rate.fps,
                 kbps=self._rate.kbps,
                 last_packet_mono_s=self._last_packet_s,
-                counters={**dict.fromkeys(_COUNTERS, 0), **self._counters},
+                counters={
+                    **dict.fromkeys(_COUNTERS, 0),
+                    **self._counters,
+                    **gate.counters,
+                    "gaps": arrival.gaps,
+                    "lost_frames": arrival.lost_frames,
+                },
+                mode=gate.mode,
+                running=gate.running,
+                jitter_ms=round(arrival.jitter_s * 1000, 2),
+                drift_ppm=None if drift_ppm is None else round(drift_ppm, 1),
+                lag_s=round(arrival.lag_s, 3),
             )
 
     def _judge(self, now_s: float) -> tuple[Reason, str]:

@@ -15,23 +15,21 @@ import av
 from av.video.stream import VideoStream
 
 from agent.errors import DeviceError, DeviceTrouble
-from agent.model import Device, Finding, Frame, Image, StreamState
+from agent.model import Allowance, Device, Finding, Frame, Image, SightMode, StreamState
 from agent.ports import FrameJudge
 from agent.video.address import StreamAddress
-from agent.video.decoder import Decoder, colour, luma
+from agent.video.decoder import Decoder, colour
 from agent.video.gate import DecodeGate
 from agent.video.health import HealthLimits, StreamHealth
 from agent.video.knock import knock, may_have_password
+from agent.video.pipeline import Pipeline
 from agent.video.source import RtspSource
-from protocol.words import SceneTopic
+from agent.video.timing import StreamTime
 from runtime.backoff import Backoff
 from runtime.clock import Clock
 from runtime.worker import Worker
 
 log = logging.getLogger(__name__)
-
-_JUMP_S = 30.0
-"""A stream time further from the last one than this is a new clock, not a pause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +75,8 @@ class StreamReader:
         self._config = config
         self._clock = clock
         self._health = StreamHealth(config.limits)
-        self._times = _StreamTime()
+        self._times = StreamTime()
+        self._mode = SightMode.KEYS
         self._connected = False
         self._lock = threading.Lock()
         self._last: tuple[av.VideoFrame, float] | None = None
@@ -89,7 +88,11 @@ class StreamReader:
 
     def state(self) -> StreamState:
         """What is known of the stream right now."""
-        return self._health.state(self._clock.monotonic())
+        return self._health.state(self._clock.monotonic(), self._gate.state())
+
+    def allow(self, allowance: Allowance) -> None:
+        """From now on decode no more than this. Packets are read as before."""
+        self._gate.allow(allowance)
 
     def still(self) -> Image | None:
         """The last decoded picture in BGR, at most 1280 wide; None when there is none younger than 60 s."""
@@ -150,14 +153,20 @@ class StreamReader:
         return source
 
     def _read(self, source: RtspSource) -> None:
-        decoder = Decoder(source.codec, source.extradata)
+        pipeline = Pipeline(
+            Decoder(source.codec, source.extradata),
+            self._gate,
+            self._judge,
+            shown=self._shown,
+            count=self._health.count,
+        )
         opened_s = self._clock.monotonic()
         self._times.begin()
         while not self._worker.stopping:
             packet = source.read()
             now_s = self._clock.monotonic()
             if packet is not None:
-                self._take(packet, decoder, now_s)
+                self._take(packet, pipeline, now_s)
             elif self._health.starved(now_s, since_s=opened_s):
                 raise DeviceError(
                     DeviceTrouble.NO_STREAM,
@@ -172,37 +181,26 @@ class StreamReader:
     def _steady(self, now_s: float, opened_s: float) -> bool:
         return now_s - opened_s >= self._config.steady_s and self.state().up
 
-    def _take(self, packet: av.Packet[VideoStream], decoder: Decoder, now_s: float) -> None:
-        key = packet.is_keyframe
+    def _take(self, packet: av.Packet[VideoStream], pipeline: Pipeline, now_s: float) -> None:
         pts_s = self._times.of(packet, now_s)
         if self._times.jumped:
-            self._health.count("time_jumps")
-        self._health.packet(at_s=now_s, pts_s=pts_s, size_bytes=packet.size, key=key)
-        if not self._gate.admits(key=key):
-            return
-        if key:
-            frame = decoder.key(packet, follow=True)
-            if frame is None:
-                self._health.count("broken_keyframes")
-                return
-            frames: Sequence[av.VideoFrame] = (frame,)
-        else:
-            frames = decoder.next(packet)
-        for picture in frames:
-            self._show(picture, pts_s=pts_s, mono_s=now_s, key=key)
+            self._health.jumped()
+        self._health.packet(at_s=now_s, pts_s=pts_s, size_bytes=packet.size, key=packet.is_keyframe)
+        if packet.is_corrupt:
+            self._health.count("corrupt_packets")
+        for looked in pipeline.take(packet, pts_s=pts_s, mono_s=now_s):
+            self._health.judged(at_s=self._clock.monotonic(), pts_s=looked.frame.pts_s)
+            self._on_findings(looked.frame, looked.findings)
+        mode = self._gate.state().mode if packet.is_keyframe else self._mode
+        if mode is not self._mode:
+            log.info("device=%s pictures=%s before=%s", self._device.id, mode, self._mode)
+            self._mode = mode
 
-    def _show(self, picture: av.VideoFrame, *, pts_s: float, mono_s: float, key: bool) -> None:
+    def _shown(self, picture: av.VideoFrame, mono_s: float) -> None:
         if self._health.picture(picture.width, picture.height):
             log.info("device=%s stream is up: %dx%d", self._device.id, picture.width, picture.height)
         with self._lock:
             self._last = (picture, mono_s)
-        if not self._gate.judges(pts_s, key=key):
-            return
-        frame = Frame(luma(picture), pts_s, mono_s, key)
-        findings = self._judge.judge(frame)
-        self._health.count("judged")
-        self._gate.saw(moving=any(f.present and f.topic is SceneTopic.MOTION for f in findings), key=key)
-        self._on_findings(frame, findings)
 
 
 class _Patience(Backoff):
@@ -217,33 +215,3 @@ class _Patience(Backoff):
         """The pause before the next session."""
         pause_s = super().next_s()
         return self._auth_pause_s if self.refused else pause_s
-
-
-class _StreamTime:
-    """Stream time that only grows. Law: a camera's clock may jump, what we say of it may not go back."""
-
-    def __init__(self) -> None:
-        self.jumped = False
-        self._shift_s = 0.0
-        self._raw_s: float | None = None
-        self._said_s = 0.0
-        self._heard_s = 0.0
-
-    def begin(self) -> None:
-        """A new connection has a new clock."""
-        self._raw_s = None
-
-    def of(self, packet: av.Packet[VideoStream], now_s: float) -> float:
-        """Seconds of stream time of a packet that arrived at ``now_s``."""
-        stamp = packet.pts if packet.pts is not None else packet.dts
-        if stamp is None or packet.time_base is None:
-            self.jumped = False
-            return self._said_s
-        raw_s = float(stamp * packet.time_base)
-        before_s, self._raw_s = self._raw_s, raw_s
-        self.jumped = before_s is not None and not -1.0 < raw_s - before_s < _JUMP_S
-        if before_s is None or self.jumped:  # go on from what was said, by what the box's own clock says
-            self._shift_s = self._said_s + max(now_s - self._heard_s, 0.0) * (self._heard_s > 0) - raw_s
-        self._heard_s = now_s
-        self._said_s = max(self._said_s, raw_s + self._shift_s)
-        return self._said_s

@@ -8,7 +8,9 @@ import cv2
 
 from agent.model import Device, Finding, Frame
 from agent.ports import FrameJudge
-from agent.video.gate import DecodeGate, MotionGate
+from agent.video.cascade import Cascade
+from agent.video.gate import DecodeGate
+from agent.video.key_frames import AskKey
 from agent.video.reader import StreamReader, VideoConfig
 from runtime.clock import Clock, SystemClock
 
@@ -25,7 +27,7 @@ class PyavRoom:
         config: VideoConfig | None = None,
         *,
         clock: Clock | None = None,
-        gate: Callable[[], DecodeGate] = MotionGate,
+        gate: Callable[[], DecodeGate] | None = None,
     ) -> None:
         self._config = config or VideoConfig()
         self._clock = clock or SystemClock()
@@ -39,15 +41,21 @@ class PyavRoom:
         on_findings: Callable[[Frame, Sequence[Finding]], None],
         *,
         refused: Callable[[], object] = lambda: None,
+        ask_key: AskKey | None = None,
     ) -> StreamReader:
-        """Start reading. ``uri`` is asked anew at every connect and may raise DeviceError."""
+        """Start reading. ``uri`` is asked anew at every connect and may raise DeviceError; ``ask_key`` hands
+        a request for a key frame over to the device room, and returns at once."""
+        gate = self._gate() if self._gate else Cascade(ask_key=ask_key, hour=self._hour)
         return StreamReader(
             device,
             uri,
             judge,
             on_findings,
             refused=refused,
-            gate=self._gate(),
+            gate=gate,
             config=self._config,
             clock=self._clock,
         )
+
+    def _hour(self) -> int:
+        return self._clock.now().hour

@@ -17,8 +17,8 @@ from av.video.stream import VideoStream
 
 from agent.model import Finding, Frame
 from agent.ports import FrameJudge
-from agent.video.decoder import Decoder, luma
 from agent.video.gate import DecodeGate
+from agent.video.replay import Replay
 from protocol.words import SceneTopic
 
 Picture = npt.NDArray[np.uint8]
@@ -107,21 +107,8 @@ class Opinions:
         return self.motion is not None and self.motion.present
 
 
-def play(path: Path, judge: FrameJudge, gate: DecodeGate) -> Iterator[tuple[Frame, Opinions]]:
-    """Send a file through the box's own gate and decoder, as fast as it goes; times are the file's."""
-    with av.open(str(path)) as container:
-        stream = container.streams.video[0]
-        decoder = Decoder(stream.codec_context.name, stream.codec_context.extradata)
-        for packet in container.demux(stream):
-            if not packet.size or packet.pts is None or not gate.admits(key=packet.is_keyframe):
-                continue
-            at_s = float(packet.pts * stream.time_base) if stream.time_base else 0.0
-            key = packet.is_keyframe
-            first = decoder.key(packet, follow=True) if key else None
-            for picture in (first,) if first else () if key else decoder.next(packet):
-                if not gate.judges(at_s, key=key):
-                    continue
-                frame = Frame(luma(picture), at_s, at_s, key)
-                opinions = Opinions(at_s, key, judge.judge(frame))
-                gate.saw(moving=opinions.moving, key=key)
-                yield frame, opinions
+def play(path: Path, judge: FrameJudge, gate: DecodeGate | None = None) -> Iterator[tuple[Frame, Opinions]]:
+    """Send a file through the box's own gate, decoder and judge, as fast as it goes; times are the file's."""
+    for step in Replay(path, judge, gate=gate):
+        for looked in step.looked:
+            yield looked.frame, Opinions(looked.frame.pts_s, looked.frame.key, looked.findings)

@@ -1,0 +1,112 @@
+"""A file on the way of a stream: the same gate, decoder and judge, as fast as it goes.
+
+What is packed into a file is read whole; what cannot be decoded is left out, as in a stream.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import av.error
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from agent.ports import FrameJudge
+from agent.video.cascade import Cascade
+from agent.video.decoder import Decoder
+from agent.video.gate import DecodeGate, GateState
+from agent.video.pipeline import Looked, Pipeline
+from agent.video.source import CODECS, MAX_PIXELS
+from agent.video.timing import StreamTime
+
+
+class NotVideo(ValueError):
+    """A file without H.264 or H.265 video, or one that cannot be read. Its text says so in both languages."""
+
+
+@dataclass(frozen=True, slots=True)
+class PacketFacts:
+    """What is known of a packet without decoding it."""
+
+    at_s: float
+    """Stream time: the file's, made to grow."""
+    size_bytes: int
+    key: bool
+    surprise: float
+    """Of this and the last packets, in deviations; 0.0 where the gate has no opinion."""
+    running: bool
+    """Whether all packets were decoded when it came."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One packet, and the pictures that were judged because of it, with why: mostly none."""
+
+    packet: PacketFacts
+    looked: tuple[Looked, ...]
+
+
+class Replay:
+    """Iterates over a file's packets. Afterwards ``counters`` and ``state`` tell what it took."""
+
+    def __init__(self, path: Path, judge: FrameJudge, *, gate: DecodeGate | None = None) -> None:
+        self.gate = gate or Cascade()
+        self.counters: Counter[str] = Counter(packets=0, keyframes=0, decoded=0, judged=0)
+        self._path = path
+        self._judge = judge
+
+    @property
+    def state(self) -> GateState:
+        """What the gate does and counted."""
+        return self.gate.state()
+
+    def __iter__(self) -> Iterator[Step]:
+        """Raises NotVideo."""
+        try:
+            container = av.open(str(self._path), options={"max_pixels": str(MAX_PIXELS)})
+        except (av.error.FFmpegError, OSError, ValueError) as error:
+            word = type(error).__name__
+            raise NotVideo(
+                f"无法读取视频文件 {self._path}（{word}）/ cannot read the video file {self._path} ({word})"
+            ) from error
+        with container:
+            yield from self._steps(container)
+
+    def _steps(self, container: InputContainer) -> Iterator[Step]:
+        stream = next(iter(container.streams.video), None)
+        if stream is None or stream.codec_context is None or stream.codec_context.name not in CODECS:
+            raise NotVideo(
+                f"{self._path} 中没有 H.264 或 H.265 视频 / {self._path} holds no H.264 or H.265 video"
+            )
+        pipeline = Pipeline(
+            Decoder(stream.codec_context.name, stream.codec_context.extradata),
+            self.gate,
+            self._judge,
+            shown=lambda _picture, _at_s: self._count("decoded"),
+            count=self._count,
+        )
+        times, at_s = StreamTime(), 0.0
+        for packet in self._packets(container, stream):
+            at_s = times.of(packet, at_s)
+            looked = tuple(pipeline.take(packet, pts_s=at_s, mono_s=at_s))
+            self._count("packets")
+            self.counters["keyframes"] += packet.is_keyframe
+            self.counters["judged"] += len(looked)
+            key = bool(packet.is_keyframe)
+            yield Step(PacketFacts(at_s, packet.size, key, self.gate.surprise, self.gate.running), looked)
+
+    def _packets(self, container: InputContainer, stream: VideoStream) -> Iterator[av.Packet[VideoStream]]:
+        """As far as the file can be read: where it is damaged it ends."""
+        try:
+            for packet in container.demux(stream):
+                if packet.size:
+                    yield packet
+        except (av.error.FFmpegError, OSError):
+            self._count("damaged")
+
+    def _count(self, what: str) -> None:
+        self.counters[what] += 1
