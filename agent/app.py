@@ -39,6 +39,7 @@ from agent.services.commander import Commander
 from agent.services.configurator import Configurator, Setting
 from agent.services.counting import Counting
 from agent.services.found_rows import FoundRows
+from agent.services.governor import Governor
 from agent.services.listener import Listener
 from agent.services.logins import Logins
 from agent.services.mover import Mover
@@ -153,6 +154,7 @@ class BoxApp:
             watch=config.watch,
             on_change=self.prober.nudge,
         )
+        self.governor = Governor(self.watcher, log_=self.store, clock=self._clock, bounds=config.bounds)
         self.prober.watcher = self.watcher
         self.prober.on_back = self._listen_again
         self.prober.heard = self._heard
@@ -185,7 +187,12 @@ class BoxApp:
         self.reporter.on_desired = self._desire
         self.link = self._make_link()
         self.reporter.attach(self.link)
-        self.monitor = Monitor(host=config.monitor.host, port=config.monitor.port, ready=self.missing)
+        self.monitor = Monitor(
+            host=config.monitor.host,
+            port=config.monitor.port,
+            ready=self.missing,
+            pages={"/sight": self.governor.report},
+        )
 
     # --- life ----------------------------------------------------------------------------------
 
@@ -204,6 +211,7 @@ class BoxApp:
         self._work("upload", self.stills.upload_one, Backoff(base_s=1, ceiling_s=60))
         self._work("command", self.commander.step)
         self._work("watch", self.watcher.step)
+        self._work("govern", self.governor.step)
         rounds = self._work("recordings", self.recordings.step, Backoff(base_s=5, ceiling_s=60))
         self.recordings.on_sooner = rounds.wake
         self._work("count", self.counting.step)

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from agent.marks import Marks, Opinion
 from agent.model import (
+    Allowance,
     CameraEvent,
     Device,
     Evidence,
@@ -149,6 +150,10 @@ class StreamWatch(Protocol):
 
     def retry(self) -> None:
         """The device is known to be back: cut a pause before the next connect short."""
+        ...
+
+    def allow(self, allowance: Allowance) -> None:
+        """From now on decode no more than this; packets are read as before."""
         ...
 
     def close(self) -> None: ...

@@ -161,6 +161,11 @@ class EventDebouncer:
         self._episodes: dict[_Key, Episode] = {}
         self._ids: dict[_Key, str] = {}
 
+    @property
+    def incident(self) -> bool:
+        """Whether more than motion goes on now; faults of the picture are none."""
+        return any(fault is None and topic is not SceneTopic.MOTION for topic, _, fault in self._ids)
+
     def see(self, findings: Iterable[Finding], now: Moment) -> tuple[SceneEvent, ...]:
         """Take the findings of one frame."""
         events: list[SceneEvent] = []

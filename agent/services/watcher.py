@@ -11,8 +11,9 @@ from agent.config import WatchSection
 from agent.detect.confirm import ConfirmConfig, EventDebouncer, Moment, PictureState, PictureVerdict, Rule
 from agent.errors import AgentError
 from agent.metrics import SCENE_EVENTS, STREAM_TROUBLES, STREAMS
-from agent.model import Device, Finding, Frame, Image, PictureFault, SceneEvent, StreamState
+from agent.model import Allowance, Device, Finding, Frame, Image, PictureFault, SceneEvent, StreamState
 from agent.ports import DeviceAdapter, FrameJudge, Log, Stills, StreamWatch, VideoRoom
+from agent.services.live_count import Seen
 from protocol.messages import Box, Scene
 from protocol.words import Phase, Reason
 from runtime.clock import Clock
@@ -128,6 +129,20 @@ class Watcher:
         if eye is not None and eye.watch is not None and not eye.watch.state().up:
             eye.watch.retry()
 
+    def seen(self) -> Sequence[Seen]:
+        """Every stream that is watched, as it is now."""
+        with self._lock:
+            eyes = list(self._eyes.values())
+        return [
+            Seen(eye.device, watch.state(), eye.incident) for eye in eyes if (watch := eye.watch) is not None
+        ]
+
+    def allow(self, device: str, allowance: Allowance) -> None:
+        """Judge a device's stream no more than this from now on; no effect when it is not watched."""
+        eye = self._eyes.get(device)
+        if eye is not None and eye.watch is not None:
+            eye.watch.allow(allowance)
+
     def step(self) -> float:
         """Compare every stream with what it was, end what should end, take stills that are due."""
         with self._lock:
@@ -212,6 +227,12 @@ class _Eye:
     @property
     def picture(self) -> PictureState:
         return self._verdict.state
+
+    @property
+    def incident(self) -> bool:
+        """Whether more than motion goes on in its picture now."""
+        with self.lock:
+            return self.debouncer.incident
 
     def on_findings(self, frame: Frame, findings: Sequence[Finding]) -> None:
         """Never raises: the video thread must go on."""

@@ -15,7 +15,7 @@ import av
 from av.video.stream import VideoStream
 
 from agent.errors import DeviceError, DeviceTrouble
-from agent.model import Allowance, Device, Finding, Frame, Image, SightMode, StreamState
+from agent.model import FULL_ALLOWANCE, Allowance, Device, Finding, Frame, Image, SightMode, StreamState
 from agent.ports import FrameJudge
 from agent.video.address import StreamAddress
 from agent.video.decoder import Decoder, colour
@@ -77,6 +77,7 @@ class StreamReader:
         self._health = StreamHealth(config.limits)
         self._times = StreamTime()
         self._mode = SightMode.KEYS
+        self._allowance = FULL_ALLOWANCE
         self._connected = False
         self._lock = threading.Lock()
         self._last: tuple[av.VideoFrame, float] | None = None
@@ -88,10 +89,11 @@ class StreamReader:
 
     def state(self) -> StreamState:
         """What is known of the stream right now."""
-        return self._health.state(self._clock.monotonic(), self._gate.state())
+        return self._health.state(self._clock.monotonic(), self._gate.state(), self._allowance)
 
     def allow(self, allowance: Allowance) -> None:
         """From now on decode no more than this. Packets are read as before."""
+        self._allowance = allowance
         self._gate.allow(allowance)
 
     def still(self) -> Image | None:

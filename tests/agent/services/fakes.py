@@ -7,7 +7,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from agent.errors import StoreFull
-from agent.model import Device, Evidence, Finding, Frame, Identity, Image, StreamState
+from agent.model import (
+    FULL_ALLOWANCE,
+    Allowance,
+    Device,
+    Evidence,
+    Finding,
+    Frame,
+    Identity,
+    Image,
+    StreamState,
+)
 from agent.ports import FrameJudge
 from protocol.messages import Frozen
 from protocol.words import DeviceClass, Reason, Rung
@@ -91,6 +101,10 @@ class FakeStream:
         self.now = StreamState(up=False, reason=Reason.STARTING)
         self.picture: Image | None = None
         self.closed = False
+        self.allowance = FULL_ALLOWANCE
+
+    def allow(self, allowance: Allowance) -> None:
+        self.allowance = allowance
 
     def state(self) -> StreamState:
         return self.now
