@@ -31,6 +31,9 @@ from runtime.worker import Worker
 
 log = logging.getLogger(__name__)
 
+_TOO_LARGE_TIMES = 3
+"""Packets in a row of a picture that is too large: one that was damaged on its way is not."""
+
 
 @dataclass(frozen=True, slots=True)
 class VideoConfig:
@@ -155,13 +158,15 @@ class StreamReader:
         return source
 
     def _read(self, source: RtspSource) -> None:
+        decoder = Decoder(source.codec, source.extradata)
         pipeline = Pipeline(
-            Decoder(source.codec, source.extradata),
+            decoder,
             self._gate,
             self._judge,
             shown=self._shown,
             count=self._health.count,
         )
+        refused = 0
         opened_s = self._clock.monotonic()
         self._times.begin()
         while not self._worker.stopping:
@@ -169,6 +174,9 @@ class StreamReader:
             now_s = self._clock.monotonic()
             if packet is not None:
                 self._take(packet, pipeline, now_s)
+                refused = refused + 1 if decoder.too_large else 0
+                if decoder.too_large and refused >= _TOO_LARGE_TIMES:
+                    raise self._too_large(*decoder.too_large)
             elif self._health.starved(now_s, since_s=opened_s):
                 raise DeviceError(
                     DeviceTrouble.NO_STREAM,
@@ -179,6 +187,14 @@ class StreamReader:
             if self._backoff.failures and self._steady(now_s, opened_s):
                 failures = self._backoff.reset()
                 log.info("device=%s stream is steady after %d failures", self._device.id, failures)
+
+    def _too_large(self, width: int, height: int) -> DeviceError:
+        return DeviceError(
+            DeviceTrouble.BAD_STREAM,
+            self._device.id,
+            f"画面 {width}x{height} 过大，不予解码，请改用子码流或降低分辨率 / "
+            f"pictures of {width}x{height} are too large to decode; use a sub-stream or a lower resolution",
+        )
 
     def _steady(self, now_s: float, opened_s: float) -> bool:
         return now_s - opened_s >= self._config.steady_s and self.state().up
