@@ -25,16 +25,19 @@ PASSAGE_REPORTS = Counter(
 SILENT_DEVICES = Gauge("outpost_silent_devices", "Counting devices that tell improbably few passages.")
 TOURS_STOPPED = Gauge("outpost_tours_stopped", "Heads that do not go on their tour.")
 STREAMS = Gauge("outpost_streams", "Streams by state.", ["state"])
+STREAM_MODES = Gauge(
+    "outpost_stream_modes",
+    "Streams that are up, by where their pictures come from while nothing is there: key frames, key frames "
+    "asked for, one picture a second.",
+    ["mode"],
+)
+STREAMS_RUNNING = Gauge("outpost_streams_running", "Streams of which every packet is decoded now.")
+STREAM_LAG = Gauge("outpost_stream_lag_seconds", "How far the judging of the slowest stream is behind.")
+PICTURES = Counter("outpost_pictures", "Pictures of streams that were decoded, and judged.", ["what"])
 STREAM_TROUBLES = Counter(
     "outpost_stream_troubles", "Times a stream stopped being readable, by reason.", ["reason"]
 )
 SIGHT_PACKETS = Counter("outpost_sight_packets", "Packets of all streams.")
-SIGHT_DECODED = Counter("outpost_sight_decoded", "Pictures decoded.")
-SIGHT_JUDGED = Counter("outpost_sight_judged", "Pictures judged.")
-SIGHT_GATES_OPEN = Gauge("outpost_sight_gates_open", "Streams of which every packet is decoded now.")
-SIGHT_LAG = Gauge(
-    "outpost_sight_lag_seconds", "How far judged pictures are behind, of the stream furthest behind."
-)
 SIGHT_CPU = Gauge("outpost_sight_cpu_ratio", "Share of all cores the process used in the last window.")
 SIGHT_MEMORY = Gauge("outpost_sight_memory_bytes", "Memory of the process, as the governor measures it.")
 SIGHT_SHED_LEVEL = Gauge("outpost_sight_shed_level", "0: every stream is judged in full.")

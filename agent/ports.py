@@ -148,12 +148,12 @@ class StreamWatch(Protocol):
         """The last decoded picture, colour (BGR), or None when there is none younger than 60 s."""
         ...
 
-    def retry(self) -> None:
-        """The device is known to be back: cut a pause before the next connect short."""
+    def allow(self, allowance: Allowance) -> None:
+        """From now on decode no more of it than this; every packet is read as before."""
         ...
 
-    def allow(self, allowance: Allowance) -> None:
-        """From now on decode no more than this; packets are read as before."""
+    def retry(self) -> None:
+        """The device is known to be back: cut a pause before the next connect short."""
         ...
 
     def close(self) -> None: ...
@@ -170,9 +170,12 @@ class VideoRoom(Protocol):
         on_findings: Callable[[Frame, Sequence[Finding]], None],
         *,
         refused: Callable[[], object] = ...,
+        ask_key: Callable[[], object] | None = ...,
     ) -> StreamWatch:
         """Start reading. ``uri`` is asked anew at every connect and may raise DeviceError; ``refused`` is
-        told each time the stream refused the log-in."""
+        told each time the stream refused the log-in. ``ask_key`` asks the device for a key frame: it hands
+        over and returns at once; ``False`` or DeviceError say that this device cannot be asked. It is called
+        at most every 2 s, and not for ten minutes after three calls that brought none."""
         ...
 
 

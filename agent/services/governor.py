@@ -84,7 +84,7 @@ class Governor:
         self._count: SightCount | None = None
         self._since = clock.now()
         self._owed: tuple[BoxEvent, str] | None = None
-        self._told: dict[str, tuple[int, int, int]] = {}
+        self._told: dict[str, int] = {}
 
     @property
     def level(self) -> int:
@@ -156,18 +156,14 @@ class Governor:
         metrics.SIGHT_SHED_LEVEL.set(self.level)
         metrics.SIGHT_CPU.set(counted.cpu_ratio)
         metrics.SIGHT_MEMORY.set(counted.memory_bytes)
-        metrics.SIGHT_LAG.set(counted.lag_s)
-        metrics.SIGHT_GATES_OPEN.set(counted.gates_open)
         for step, streams in counted.steps.items():
             metrics.SIGHT_STEPS.labels(step=step).set(streams)
         told = {}
         for seen in self._samples[-1].seen:
-            have = seen.state.counters
-            now = have.get("packets", 0), have.get("decoded", 0), have.get("judged", 0)
-            before = self._told.get(seen.device.id, (0, 0, 0))
-            for counter, new, old in zip(_COUNTERS, now, before, strict=True):
-                counter.inc(new - old if new >= old else new)  # a stream at another address counts anew
-            told[seen.device.id] = now
+            packets, before = seen.state.counters.get("packets", 0), self._told.get(seen.device.id, 0)
+            # a stream at another address counts anew
+            metrics.SIGHT_PACKETS.inc(packets - before if packets >= before else packets)
+            told[seen.device.id] = packets
         self._told = told
 
     def _tell(self, counted: SightCount, ranks: Sequence[Rank]) -> None:
@@ -209,6 +205,3 @@ class Governor:
         except StoreFull:
             return
         self._owed = None
-
-
-_COUNTERS: Final = (metrics.SIGHT_PACKETS, metrics.SIGHT_DECODED, metrics.SIGHT_JUDGED)

@@ -10,8 +10,25 @@ from dataclasses import dataclass
 from agent.config import WatchSection
 from agent.detect.confirm import ConfirmConfig, EventDebouncer, Moment, PictureState, PictureVerdict, Rule
 from agent.errors import AgentError
-from agent.metrics import SCENE_EVENTS, STREAM_TROUBLES, STREAMS
-from agent.model import Allowance, Device, Finding, Frame, Image, PictureFault, SceneEvent, StreamState
+from agent.metrics import (
+    SCENE_EVENTS,
+    STREAM_LAG,
+    STREAM_MODES,
+    STREAM_TROUBLES,
+    STREAMS,
+    STREAMS_RUNNING,
+)
+from agent.model import (
+    Allowance,
+    Device,
+    Finding,
+    Frame,
+    Image,
+    PictureFault,
+    SceneEvent,
+    SightMode,
+    StreamState,
+)
 from agent.ports import DeviceAdapter, FrameJudge, Log, Stills, StreamWatch, VideoRoom
 from agent.services.live_count import Seen
 from protocol.messages import Box, Scene
@@ -148,13 +165,16 @@ class Watcher:
         with self._lock:
             eyes = list(self._eyes.values())
         counts = dict.fromkeys(STREAM_STATES, 0)
+        up: list[StreamState] = []
         for eye in eyes:
             state = eye.watch.state() if eye.watch is not None else None
             if state is not None:
                 counts[state.reason] = counts.get(state.reason, 0) + 1
+                up += [state] if state.up else []
                 self._look_at(eye, state)
         for reason in STREAM_STATES:
             STREAMS.labels(state=reason).set(counts[reason])
+        _measure(up)
         return POLL_S
 
     def close(self) -> None:
@@ -252,6 +272,14 @@ class _Eye:
         if (state.fault, state.judged) != (self._reported, self._judged):
             self._reported, self._judged = state.fault, state.judged
             self._watcher.changed(self.device)
+
+
+def _measure(up: Sequence[StreamState]) -> None:
+    """What looking costs and how late it is, over all streams that are up."""
+    for mode in SightMode:
+        STREAM_MODES.labels(mode=mode).set(sum(state.mode is mode for state in up))
+    STREAMS_RUNNING.set(sum(state.running for state in up))
+    STREAM_LAG.set(max((state.lag_s for state in up), default=0.0))
 
 
 def scene_entry(

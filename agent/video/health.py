@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from agent.errors import DeviceError, DeviceTrouble
+from agent.metrics import PICTURES
 from agent.model import FULL_ALLOWANCE, Allowance, SightMode, StreamState
 from agent.shedding import words_of
 from agent.video.gate import GateState
@@ -19,6 +20,7 @@ from protocol.words import Reason
 
 _AUTH = frozenset({DeviceTrouble.AUTH_FAILED, DeviceTrouble.AUTH_BACKOFF})
 _COUNTERS: Final = ("packets", "keyframes", "decoded", "judged", "errors", "reconnects", "time_jumps")
+_DECODED, _JUDGED = PICTURES.labels(what="decoded"), PICTURES.labels(what="judged")
 _LOW_RATE_WORDS: Final = (
     "关键帧太少，改为每秒解码一帧，更费处理器；请把关键帧间隔设为 2 秒以内 / "
     "key frames are too rare: one picture a second is decoded instead, which costs more; "
@@ -83,6 +85,7 @@ class StreamHealth:
         """A picture was judged, and that was done at ``at_s``."""
         with self._lock:
             self._counters["judged"] += 1
+            _JUDGED.inc()
             self._arrival.judged(at_s, pts_s)
 
     def packet(self, *, at_s: float, pts_s: float, size_bytes: int, key: bool) -> None:
@@ -105,6 +108,7 @@ class StreamHealth:
         """A picture was decoded; returns whether the stream came up with it."""
         with self._lock:
             self._counters["decoded"] += 1
+            _DECODED.inc()
             if self._width and (width, height) != (self._width, self._height):
                 self._counters["resolution_changes"] += 1
             self._width, self._height = width, height

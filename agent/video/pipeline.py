@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import av
 from av.video.stream import VideoStream
@@ -43,8 +43,7 @@ class Looked:
         return next((f for f in self.findings if f.topic is SceneTopic.MOTION), None)
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
+class _Kept(NamedTuple):
     packet: av.Packet[VideoStream]
     pts_s: float
     mono_s: float

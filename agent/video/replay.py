@@ -15,6 +15,7 @@ import av.error
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
+from agent.errors import NotVideo
 from agent.ports import FrameJudge
 from agent.video.cascade import Cascade
 from agent.video.decoder import Decoder
@@ -22,10 +23,6 @@ from agent.video.gate import DecodeGate, GateState
 from agent.video.pipeline import Looked, Pipeline
 from agent.video.source import CODECS, MAX_PIXELS
 from agent.video.timing import StreamTime
-
-
-class NotVideo(ValueError):
-    """A file without H.264 or H.265 video, or one that cannot be read. Its text says so in both languages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +68,7 @@ class Replay:
         except (av.error.FFmpegError, OSError, ValueError) as error:
             word = type(error).__name__
             raise NotVideo(
-                f"无法读取视频文件 {self._path}（{word}）/ cannot read the video file {self._path} ({word})"
+                f"无法读取视频文件 {self._path}（{word}） / cannot read the video file {self._path} ({word})"
             ) from error
         with container:
             yield from self._steps(container)

@@ -36,10 +36,11 @@ import av
 import numpy as np
 
 from agent.detect import SceneJudge
+from agent.errors import NotVideo
 from agent.video.cascade import Cascade
 from agent.video.decoder import Decoder
 from agent.video.pipeline import KEPT_BYTES, Pipeline
-from agent.video.replay import NotVideo, Replay
+from agent.video.replay import Replay
 from protocol.words import Reason
 from runtime.memory import share_heaps
 from simulator.video.clip import Clip

@@ -134,6 +134,7 @@ class FakeVideoRoom:
         on_findings: Callable[[Frame, Sequence[Finding]], None],
         *,
         refused: Callable[[], object] = lambda: None,
+        ask_key: Callable[[], object] | None = None,
     ) -> FakeStream:
         self.streams[of.id] = FakeStream(on_findings)
         self.refused[of.id] = refused

@@ -173,7 +173,7 @@ def test_the_live_count_tells_rates_gates_lag_and_load() -> None:
     assert (street["rank"], street["step"], street["gate_open"]) == ("camera", "full", True)
 
 
-def test_metrics_count_what_was_read_decoded_and_judged_over_a_reopened_stream() -> None:
+def test_packets_are_counted_on_over_a_reopened_stream() -> None:
     def value() -> float:
         return REGISTRY.get_sample_value("outpost_sight_packets_total") or 0.0
 

@@ -17,11 +17,12 @@ import psutil
 import pytest
 
 from agent.detect import SceneJudge
+from agent.errors import NotVideo
 from agent.model import SightMode
 from agent.video.decoder import Decoder
 from agent.video.gate import MotionGate
 from agent.video.pipeline import KEPT_BYTES, Pipeline
-from agent.video.replay import NotVideo, Replay
+from agent.video.replay import Replay
 from protocol.words import Reason
 from simulator.video.model import Codec
 from tests.agent.video.raw_camera import H264_SDP, H265_SDP, RawCamera, clip, plays, sends, timed
