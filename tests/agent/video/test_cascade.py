@@ -167,7 +167,7 @@ def test_what_is_there_for_long_does_not_become_usual_to_the_gate() -> None:
 def test_time_that_goes_back_ends_a_run_and_all_goes_on() -> None:
     cascade = Cascade()
     play(cascade, stream(30, gop=375, begin_s=5000.0), within(5000, 5100))
-    assert cascade.running
+    assert cascade.state().running
     story = play(cascade, stream(60, gop=375), within(40.2, 43.0))
     assert not cascade.running
     checks = [at_s for at_s, why in story.judged if why in (Why.KEY, Why.LOW_RATE)]
