@@ -200,8 +200,8 @@ def _cameras(count: int) -> Iterator[tuple[subprocess.Popen[str], Mapping[str, A
             child.stdout.close()
 
 
-@contextlib.contextmanager
-def _box(folder: Path, addresses: Mapping[str, Any], port: int) -> Iterator[subprocess.Popen[bytes]]:
+def write_config(folder: Path, addresses: Mapping[str, Any], port: int) -> Path:
+    """The configuration of a box that watches these cameras; nobody answers at its county."""
     (folder / "key").write_text(base64.b64encode(b"k" * 32).decode())
     (folder / "password").write_text(PASSWORD)
     lines = [
@@ -219,9 +219,15 @@ def _box(folder: Path, addresses: Mapping[str, Any], port: int) -> Iterator[subp
         if told["scene"].startswith("gate"):
             lines.append(f'[[device.zone]]\nname = "{_YARD["name"]}"\ncorners = {_YARD["corners"]}')
     (folder / "box.toml").write_text("\n".join(lines) + "\n")
+    return folder / "box.toml"
+
+
+@contextlib.contextmanager
+def _box(folder: Path, addresses: Mapping[str, Any], port: int) -> Iterator[subprocess.Popen[bytes]]:
+    path = write_config(folder, addresses, port)
     with (folder / "box.log").open("wb") as log:
         child = subprocess.Popen(
-            [sys.executable, "-m", "agent", "run", "--config", str(folder / "box.toml")],
+            [sys.executable, "-m", "agent", "run", "--config", str(path)],
             cwd=REPOSITORY,
             stdout=log,
             stderr=subprocess.STDOUT,
