@@ -48,6 +48,7 @@ from agent.services.configurator import Configurator, Setting
 from agent.services.counting import Counting
 from agent.services.episodes import Merging
 from agent.services.found_rows import FoundRows
+from agent.services.governor import Governor
 from agent.services.listener import Listener
 from agent.services.logins import Logins
 from agent.services.mover import Mover
@@ -188,6 +189,7 @@ class BoxApp:
             on_change=self.prober.nudge,
             book=self.book,
         )
+        self.governor = Governor(self.watcher, log_=self.store, clock=self._clock, bounds=config.bounds)
         self.prober.watcher = self.watcher
         self.prober.on_back = self._listen_again
         self.prober.heard = self._heard
@@ -220,7 +222,12 @@ class BoxApp:
         self.reporter.on_desired = self._desire
         self.link = self._make_link()
         self.reporter.attach(self.link)
-        self.monitor = Monitor(host=config.monitor.host, port=config.monitor.port, ready=self.missing)
+        self.monitor = Monitor(
+            host=config.monitor.host,
+            port=config.monitor.port,
+            ready=self.missing,
+            pages={"/sight": self.governor.report},
+        )
 
     # --- life ----------------------------------------------------------------------------------
 
@@ -241,6 +248,7 @@ class BoxApp:
         self._work("watch", self.watcher.step)
         self._work("book", self.book.step, Backoff(base_s=1, ceiling_s=10))
         self._work("clip", self.clips.step)
+        self._work("govern", self.governor.step)
         rounds = self._work("recordings", self.recordings.step, Backoff(base_s=5, ceiling_s=60))
         self.recordings.on_sooner = rounds.wake
         self._work("count", self.counting.step)

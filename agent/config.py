@@ -143,6 +143,18 @@ class BoundsSection(Section):
     spool_mb: int = Field(
         200, ge=1, le=10_000, description="Megabytes of evidence waiting for upload at most."
     )
+    cpu_share: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.6,
+        description="Share of all processor cores the box's process may use, 0 to 1. Above it pictures are "
+        "judged less, those of closed zones last; video is read as before.",
+    )
+    memory_mb: int = Field(
+        1024,
+        ge=128,
+        le=65_536,
+        description="Megabytes of memory the process may use; above it pictures are judged less. 64 streams "
+        "take some 400.",
+    )
 
 
 class MonitorSection(Section):

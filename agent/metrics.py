@@ -37,6 +37,16 @@ PICTURES = Counter("outpost_pictures", "Pictures of streams that were decoded, a
 STREAM_TROUBLES = Counter(
     "outpost_stream_troubles", "Times a stream stopped being readable, by reason.", ["reason"]
 )
+SIGHT_PACKETS = Counter("outpost_sight_packets", "Packets of all streams.")
+SIGHT_CPU = Gauge("outpost_sight_cpu_ratio", "Share of all cores the process used in the last window.")
+SIGHT_MEMORY = Gauge("outpost_sight_memory_bytes", "Memory of the process, as the governor measures it.")
+SIGHT_SHED_LEVEL = Gauge("outpost_sight_shed_level", "0: every stream is judged in full.")
+SIGHT_STEPS = Gauge("outpost_sight_streams_at_step", "Streams by how they are judged.", ["step"])
+SIGHT_CHANGES = Counter(
+    "outpost_sight_shed_changes",
+    "Changes of the level, less or more, by what was last at its bound.",
+    ["way", "cause"],
+)
 OUTBOX_ROWS = Gauge("outpost_outbox_rows", "Entries kept in the outbox.")
 OUTBOX_OLDEST = Gauge(
     "outpost_outbox_oldest_seconds", "Age of the oldest entry the centre has not acknowledged."

@@ -482,6 +482,8 @@ class Allowance:
     """Whether anything but key frames may be decoded."""
     every_key: int = 1
     """Every how many key frames one is decoded."""
+    alarms: bool = True
+    """Whether surprising packets alone may begin a run."""
 
     def __post_init__(self) -> None:
         if not 0.1 <= self.max_fps <= 60.0 or not 1 <= self.every_key <= 100:
@@ -519,3 +521,5 @@ class StreamState:
     """How much faster the camera's clock goes than the box's; None until a minute was measured."""
     lag_s: float = 0.0
     """How far the last judged pictures were behind their arrival, the largest of the last 10 s."""
+    allowance: Allowance = FULL_ALLOWANCE
+    """How much of it may be decoded now."""

@@ -15,7 +15,7 @@ import pytest
 
 from agent.model import SceneEvent
 from agent.outbox.store import Store
-from agent.services.watcher import scene_entry
+from agent.services.scene_book import scene_entry
 from bench.sight import frigate
 from bench.sight.child import played, together
 from bench.sight.crew import ANALYSIS, DEMUX, FRIGATE, KEYS, MOG2, OURS, ROWS, Row, Tally

@@ -190,6 +190,11 @@ class EventDebouncer:
         self.held_back = 0
         """Pulses there was no room for, so far."""
 
+    @property
+    def incident(self) -> bool:
+        """Whether more than motion goes on now; faults of the picture are none."""
+        return any(fault is None and topic is not SceneTopic.MOTION for topic, _, fault, _ in self._ids)
+
     def see(self, findings: Iterable[Finding], now: Moment) -> tuple[SceneEvent, ...]:
         """Take the findings of one frame."""
         events: list[SceneEvent] = []

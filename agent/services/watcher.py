@@ -14,6 +14,7 @@ from agent.detect.confirm import ConfirmConfig, EventDebouncer, Moment, PictureS
 from agent.errors import AgentError, StoreFull
 from agent.metrics import STREAM_LAG, STREAM_MODES, STREAM_TROUBLES, STREAMS, STREAMS_RUNNING
 from agent.model import (
+    Allowance,
     Device,
     Exhibit,
     Finding,
@@ -27,6 +28,7 @@ from agent.model import (
 )
 from agent.ports import DeviceAdapter, FrameJudge, Log, Recording, Stills, StreamWatch, VideoRoom
 from agent.services.episodes import Sighting
+from agent.services.live_count import Seen
 from agent.services.scene_book import SceneBook
 from protocol.words import Phase, Reason
 from runtime.clock import Clock
@@ -158,6 +160,20 @@ class Watcher:
         if eye is not None and eye.watch is not None and not eye.watch.state().up:
             eye.watch.retry()
 
+    def seen(self) -> Sequence[Seen]:
+        """Every stream that is watched, as it is now."""
+        with self._lock:
+            eyes = list(self._eyes.values())
+        return [
+            Seen(eye.device, watch.state(), eye.incident) for eye in eyes if (watch := eye.watch) is not None
+        ]
+
+    def allow(self, device: str, allowance: Allowance) -> None:
+        """Judge a device's stream no more than this from now on; no effect when it is not watched."""
+        eye = self._eyes.get(device)
+        if eye is not None and eye.watch is not None:
+            eye.watch.allow(allowance)
+
     def step(self) -> float:
         """Compare every stream with what it was, end what should end, take stills that are due."""
         with self._lock:
@@ -262,6 +278,12 @@ class _Eye:
     @property
     def picture(self) -> PictureState:
         return self._verdict.state
+
+    @property
+    def incident(self) -> bool:
+        """Whether more than motion goes on in its picture now."""
+        with self.lock:
+            return self.debouncer.incident
 
     def on_findings(self, frame: Frame, findings: Sequence[Finding]) -> None:
         """Never raises: the video thread must go on."""

@@ -143,7 +143,7 @@ class Cascade:
             return self._key_number % allowance.every_key == 0
         if not allowance.runs:
             return False
-        if alarm and self._follow():
+        if alarm and allowance.alarms and self._follow():
             run = self._run = _Run(pts_s, True, _NEVER_S)
         return run is not None or self._due(pts_s, mode) or (not room and self._cannot_wait(mode))
 

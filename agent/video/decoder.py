@@ -33,6 +33,8 @@ class Decoder:
         self._context: av.VideoCodecContext | None = None
         self._following = False
         """Whether the decoder holds the last key frame, so that the packets after it can be decoded."""
+        self.too_large: tuple[int, int] | None = None
+        """Width and height of the last picture, when it was refused for its size."""
 
     @property
     def following(self) -> bool:
@@ -65,7 +67,10 @@ class Decoder:
             frames = context.decode(packet)
         except (av.error.FFmpegError, OSError, ValueError):
             self._context = None  # what it held may be broken too
+            size = context.width, context.height
+            self.too_large = size if size[0] * size[1] > MAX_PIXELS else None
             return None
+        self.too_large = None
         return [frame for frame in frames if not frame.is_corrupt]
 
     def _drain(self) -> list[av.VideoFrame]:

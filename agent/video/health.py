@@ -12,7 +12,8 @@ from typing import Final
 
 from agent.errors import DeviceError, DeviceTrouble
 from agent.metrics import PICTURES
-from agent.model import SightMode, StreamState
+from agent.model import FULL_ALLOWANCE, Allowance, SightMode, StreamState
+from agent.shedding import words_of
 from agent.video.gate import GateState
 from agent.video.timing import Arrival
 from protocol.words import Reason
@@ -131,13 +132,15 @@ class StreamHealth:
         with self._lock:
             return now_s - (self._last_packet_s or since_s) >= self._limits.no_packet_s
 
-    def state(self, now_s: float, gate: GateState | None = None) -> StreamState:
-        """The state at ``now_s``, with what the gate says of itself."""
+    def state(
+        self, now_s: float, gate: GateState | None = None, allowance: Allowance = FULL_ALLOWANCE
+    ) -> StreamState:
+        """The state at ``now_s``, with what the gate says of itself and how much of it may be decoded."""
         gate = gate or GateState()
         with self._lock:
             reason, detail = self._judge(now_s)
-            if reason is Reason.OK and gate.mode is SightMode.LOW_RATE:
-                detail = _LOW_RATE_WORDS
+            if reason is Reason.OK:
+                detail = words_of(allowance) or (_LOW_RATE_WORDS if gate.mode is SightMode.LOW_RATE else "")
             arrival = self._arrival
             drift_ppm = arrival.drift_ppm()
             return StreamState(
@@ -162,6 +165,7 @@ class StreamHealth:
                 jitter_ms=round(arrival.jitter_s * 1000, 2),
                 drift_ppm=None if drift_ppm is None else round(drift_ppm, 1),
                 lag_s=round(arrival.lag_s, 3),
+                allowance=allowance,
             )
 
     def _judge(self, now_s: float) -> tuple[Reason, str]:

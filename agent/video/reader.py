@@ -15,7 +15,7 @@ import av
 from av.video.stream import VideoStream
 
 from agent.errors import DeviceError, DeviceTrouble
-from agent.model import Allowance, Device, Finding, Frame, Image, SightMode, StreamState
+from agent.model import FULL_ALLOWANCE, Allowance, Device, Finding, Frame, Image, SightMode, StreamState
 from agent.ports import FrameJudge
 from agent.video.address import StreamAddress
 from agent.video.clip import Recording
@@ -32,6 +32,9 @@ from runtime.clock import Clock
 from runtime.worker import Worker
 
 log = logging.getLogger(__name__)
+
+_TOO_LARGE_TIMES = 3
+"""Packets in a row of a picture that is too large: one that was damaged on its way is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,7 @@ class StreamReader:
         self._times = StreamTime()
         self._mode = SightMode.KEYS
         self._ring = PacketRing(config.ring)
+        self._allowance = FULL_ALLOWANCE
         self._connected = False
         self._lock = threading.Lock()
         self._last: tuple[av.VideoFrame, float] | None = None
@@ -92,10 +96,11 @@ class StreamReader:
 
     def state(self) -> StreamState:
         """What is known of the stream right now."""
-        return self._health.state(self._clock.monotonic(), self._gate.state())
+        return self._health.state(self._clock.monotonic(), self._gate.state(), self._allowance)
 
     def allow(self, allowance: Allowance) -> None:
         """From now on decode no more than this. Packets are read as before."""
+        self._allowance = allowance
         self._gate.allow(allowance)
 
     def still(self) -> Image | None:
@@ -162,13 +167,15 @@ class StreamReader:
         return source
 
     def _read(self, source: RtspSource) -> None:
+        decoder = Decoder(source.codec, source.extradata)
         pipeline = Pipeline(
-            Decoder(source.codec, source.extradata),
+            decoder,
             self._gate,
             self._judge,
             shown=self._shown,
             count=self._health.count,
         )
+        refused = 0
         opened_s = self._clock.monotonic()
         self._times.begin()
         self._ring.begin(source.codec, source.extradata)
@@ -177,6 +184,9 @@ class StreamReader:
             now_s = self._clock.monotonic()
             if packet is not None:
                 self._take(packet, pipeline, now_s)
+                refused = refused + 1 if decoder.too_large else 0
+                if decoder.too_large and refused >= _TOO_LARGE_TIMES:
+                    raise self._too_large(*decoder.too_large)
             elif self._health.starved(now_s, since_s=opened_s):
                 raise DeviceError(
                     DeviceTrouble.NO_STREAM,
@@ -187,6 +197,14 @@ class StreamReader:
             if self._backoff.failures and self._steady(now_s, opened_s):
                 failures = self._backoff.reset()
                 log.info("device=%s stream is steady after %d failures", self._device.id, failures)
+
+    def _too_large(self, width: int, height: int) -> DeviceError:
+        return DeviceError(
+            DeviceTrouble.BAD_STREAM,
+            self._device.id,
+            f"画面 {width}x{height} 过大，不予解码，请改用子码流或降低分辨率 / "
+            f"pictures of {width}x{height} are too large to decode; use a sub-stream or a lower resolution",
+        )
 
     def _steady(self, now_s: float, opened_s: float) -> bool:
         return now_s - opened_s >= self._config.steady_s and self.state().up

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from agent.errors import StoreFull
 from agent.model import (
+    FULL_ALLOWANCE,
     Allowance,
     Device,
     Evidence,
@@ -120,15 +121,16 @@ class FakeStream:
         self.picture: Image | None = None
         self.closed = False
         self.recordings: list[FakeRecording] = []
+        self.allowance = FULL_ALLOWANCE
+
+    def allow(self, allowance: Allowance) -> None:
+        self.allowance = allowance
 
     def state(self) -> StreamState:
         return self.now
 
     def still(self) -> Image | None:
         return self.picture
-
-    def allow(self, allowance: Allowance) -> None:
-        self.allowance = allowance
 
     def record(self, *, since_s: float, until_s: float) -> FakeRecording:
         self.recordings.append(FakeRecording(since_s, until_s))

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.model import FEWER_FRAMES, FULL_ALLOWANCE, KEYS_ONLY, Allowance, SightMode
-from agent.video.agreement import Hearing
-from agent.video.cascade import Cascade
+from agent.video.agreement import Agreement, Hearing
+from agent.video.cascade import Cascade, CascadeConfig
 from agent.video.gate import Why
 from tests.support.packets import Packet, during, stream
 
@@ -39,19 +39,22 @@ def play(
     """As the pipeline does it: what is not decoded is kept until the next key frame, at most ``room``."""
     story = Story()
     kept: list[Packet] = []
+    complete = False
     for packet in packets:
         if packet.key:
-            kept = []
+            kept, complete = [], True
         if cascade.hear(packet.at_s, size_bytes=packet.size_bytes, key=packet.key, room=len(kept) < room):
-            for one in (*kept, packet):
+            for one in (*kept, packet) if complete else ():
                 story.decoded.append(one.at_s)
                 why = cascade.judges(one.at_s, key=one.key)
                 if why is not None:
                     story.judged.append((one.at_s, why))
                     cascade.saw(moving=there(one.at_s), key=one.key)
             kept = []
-        else:
+        elif complete and len(kept) < room:
             kept.append(packet)
+        else:
+            kept, complete = [], False
         if cascade.running:
             story.running.append(packet.at_s)
     return story
@@ -106,6 +109,14 @@ def test_a_false_alarm_ends_after_a_second_and_makes_it_harder_to_raise_one() ->
     assert cascade._limit < before + 0.5, "time heals"
 
 
+class Trusting(Agreement):
+    """Always listens."""
+
+    def listens(self, hour: int) -> bool:
+        """Yes."""
+        return True
+
+
 def rustling(at_s: float) -> float:
     """Leaves: bits in bursts, and never anything there."""
     return 5.0 if at_s > 20 and at_s % 8.0 < 0.8 else 1.0
@@ -118,6 +129,50 @@ def test_a_gate_that_cries_wolf_is_not_listened_to() -> None:
     later = play(cascade, stream(600, passing=rustling, begin_s=300, seed=2))
     assert cascade.hearing is Hearing.WOLF
     assert len(later.decoded) < 300 + 100, "little more than the key frames"
+
+
+def test_no_more_alarms_are_followed_in_vain_than_six_and_one_a_minute() -> None:
+    """However often it is raised: here the limit does not grow, and nobody knows yet that it cries wolf."""
+    cascade = Cascade(CascadeConfig(after_false=1.0))
+    play(cascade, stream(30, noise=0.05))
+    cascade._agreement = Trusting()
+    play(cascade, stream(300, noise=0.05, passing=rustling, begin_s=30))
+    counters = cascade.state().counters
+    assert counters["alarms"] >= 25
+    assert 6 <= counters["alarms_false"] <= 6 + 300 / 60
+    assert counters["alarms_unheeded"] >= 10
+
+
+def test_an_alarm_that_was_right_costs_no_credit() -> None:
+    cascade = Cascade()
+    visits = [within(at_s + 0.4, at_s + 1.4) for at_s in range(30, 230, 10)]
+
+    def there(at_s: float) -> bool:
+        return any(visit(at_s) for visit in visits)
+
+    play(cascade, stream(240, passing=lambda at_s: 5.0 if there(at_s) else 1.0), there)
+    assert cascade.state().counters["alarms_right"] == len(visits)
+
+
+def test_what_is_there_for_long_does_not_become_usual_to_the_gate() -> None:
+    cascade = Cascade()
+
+    def there(at_s: float) -> bool:
+        return 60.3 <= at_s < 180.0 or 186.4 <= at_s < 187.4
+
+    play(cascade, stream(200, passing=lambda at_s: 2.0 if there(at_s) else 1.0), there)
+    assert cascade.state().counters["heard"] == 2, "the one who came next is heard as well"
+
+
+def test_time_that_goes_back_ends_a_run_and_all_goes_on() -> None:
+    cascade = Cascade()
+    play(cascade, stream(30, gop=375, begin_s=5000.0), within(5000, 5100))
+    assert cascade.state().running
+    story = play(cascade, stream(60, gop=375), within(40.2, 43.0))
+    assert not cascade.running
+    checks = [at_s for at_s, why in story.judged if why in (Why.KEY, Why.LOW_RATE)]
+    assert max(b - a for a, b in pairwise(checks)) <= 3.1
+    assert story.between(40.2, 42.0)
 
 
 def test_a_gate_that_hears_nothing_is_called_blind_and_key_frames_find_all() -> None:
@@ -166,8 +221,17 @@ def test_a_stream_with_rare_key_frames_is_looked_at_every_second() -> None:
 def test_an_endless_gop_that_cannot_be_kept_is_decoded_from_its_beginning() -> None:
     """A key frame once, at the start: what is thrown away before that is known could never be decoded."""
     story = play(Cascade(), stream(60, gop=10**9), room=20)
-    gaps = [b - a for a, b in pairwise(story.decoded)]
-    assert max(gaps) < 0.1, "not one packet is missing"
+    assert max(b - a for a, b in pairwise(story.decoded)) < 0.1, "not one packet is missing"
+    assert story.decoded[-1] > 58
+
+
+def test_in_low_rate_what_cannot_be_kept_is_decoded_too() -> None:
+    """So many pixels that less than a second of them may be kept."""
+    cascade = Cascade()
+    story = play(cascade, stream(100, gop=375), room=10)
+    lost = [b for a, b in pairwise(story.decoded) if b - a > 0.1]
+    assert set(lost) <= {25.0, 50.0, 75.0}, "only the last ones before a key frame are never needed"
+    assert cascade.state().mode is SightMode.LOW_RATE
 
 
 def test_rare_key_frames_are_asked_for_and_low_rate_only_follows_when_none_come() -> None:
@@ -192,9 +256,14 @@ def test_with_key_frames_only_nothing_else_is_decoded_whatever_happens() -> None
 
 
 def test_every_third_key_frame_is_decoded_where_no_more_is_allowed() -> None:
-    cascade = Cascade()
+    asked: list[int] = []
+    cascade = Cascade(ask_key=lambda: asked.append(1))
     cascade.allow(Allowance(runs=False, every_key=3))
     assert len(play(cascade, stream(120)).decoded) == 20
+    rare = Cascade(ask_key=lambda: asked.append(1))
+    rare.allow(Allowance(runs=False, every_key=3))
+    play(rare, stream(60, gop=150))
+    assert asked == [], "nobody asks for what would not be decoded"
     cascade.allow(FULL_ALLOWANCE)
     assert len(play(cascade, stream(60, begin_s=120.0, noise=0.0)).decoded) == 30
 

@@ -47,10 +47,14 @@ def test_pictures_left_out_are_a_gap_and_every_other_one_is_not() -> None:
         pts_s += 3.0 if number == 100 else 0.1
         arrival.packet(pts_s, pts_s)
     assert (arrival.gaps, arrival.lost_frames) == (1, 29)
+    for step_s in (2.0, 0.4):
+        pts_s += step_s
+        arrival.packet(pts_s, pts_s)
+    assert (arrival.gaps, arrival.lost_frames) == (3, 29 + 19 + 3), "a gap is no new distance"
     for _ in range(100):
         pts_s += 0.2  # half the pictures at night
         arrival.packet(pts_s, pts_s)
-    assert arrival.gaps == 1
+    assert arrival.gaps == 3
 
 
 def test_lag_is_what_a_busy_box_adds() -> None:
