@@ -101,6 +101,7 @@ class BoxApp:
         self._turns: dict[str, threading.Lock] = {}
         self._binders = ThreadPoolExecutor(max_workers=BINDERS, thread_name_prefix="rebind")
         key = read_mac_key(config.centre.mac_key_file)
+        objects = read_object_model(config.objects)
         data_dir = config.box.data_dir
         self.store = Store(
             data_dir / "box.db",
@@ -146,7 +147,7 @@ class BoxApp:
             judge_for=partial(
                 judge_for,
                 wall=wall_time(self._clock, config.box.time_zone),
-                objects=read_object_model(config.objects),
+                objects=objects,
             ),
             new_episode=_new_episode,
             clock=self._clock,
