@@ -112,6 +112,7 @@ class BoxApp:
         self._taking_in = threading.Lock()
         self._binders = ThreadPoolExecutor(max_workers=BINDERS, thread_name_prefix="rebind")
         key = read_mac_key(config.centre.mac_key_file)
+        objects = read_object_model(config.objects)
         data_dir = config.box.data_dir
         self.store = Store(
             data_dir / "box.db",
@@ -180,7 +181,7 @@ class BoxApp:
             judge_for=partial(
                 judge_for,
                 wall=wall_time(self._clock, config.box.time_zone),
-                objects=read_object_model(config.objects),
+                objects=objects,
                 daylight=lambda: daylight(self._clock.now(), latitude=COUNTY[0], longitude=COUNTY[1]),
             ),
             new_episode=_new_episode,

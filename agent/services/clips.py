@@ -38,6 +38,7 @@ WITHOUT: Final = APART | frozenset(
         SceneTopic.TOO_BRIGHT,
         SceneTopic.TOO_BLURRY,
         SceneTopic.IMPAIRED,
+        SceneTopic.LIGHT_LEVEL,
     }
 )
 """Mere motion has its still, and a clip of each would fill the line; the dark shows nothing in a clip."""
