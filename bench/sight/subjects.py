@@ -24,6 +24,7 @@ from agent.detect import SceneJudge
 from agent.detect.confirm import ConfirmConfig, EventDebouncer, Moment, Rule
 from agent.model import Finding, SceneEvent
 from agent.services.watcher import confirm_config
+from agent.video.cascade import Cascade
 from agent.video.gate import DecodeGate, MotionGate
 from bench.sight.frigate import Detector, frigate_detector
 from bench.sight.scoring import Stretch
@@ -65,7 +66,7 @@ def ours(path: Path) -> Iterator[Told]:
 
 def box_gate() -> DecodeGate:
     """What the video room gives a stream."""
-    return MotionGate()
+    return Cascade()
 
 
 def keys_only(path: Path) -> Iterator[Told]:

@@ -18,7 +18,8 @@ from agent.config import Config, parse_config
 from agent.detect import EventDebouncer, Moment
 from agent.errors import ConfigError
 from agent.model import Frame, ObjectKind
-from agent.services.watcher import confirm_config, scene_entry
+from agent.services.scene_book import scene_entry
+from agent.services.watcher import confirm_config
 from protocol.words import Phase, SceneTopic
 from tests.agent.detect.mini_scene import Camera, frames, person
 from tests.agent.detect.test_object_model import CLASSES, YOLO8
