@@ -116,7 +116,7 @@ class Pipeline:
     def _decode(self, kept: _Kept) -> Iterator[Looked]:
         key = bool(kept.packet.is_keyframe)
         if key:
-            frame = self._decoder.key(kept.packet, follow=True)
+            frame = self._decoder.key(kept.packet, follow=self._gate.running)
             if frame is None:
                 self._count("broken_keyframes")
             pictures: Sequence[av.VideoFrame] = () if frame is None else (frame,)
