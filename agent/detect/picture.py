@@ -78,12 +78,14 @@ class PictureJudge:
     def judge(self, frame: Frame) -> tuple[Opinion, ...]:
         """Opinions about a key frame; none when it was not its turn and nothing happened to the picture."""
         image = frame.image
-        was_frozen = self._frozen.present or self._stillness.suspected
+        before, was_still = self._frozen, self._stillness.suspected
         due = self.due(frame.mono_s)
         frozen = self._frozen = self._stillness.see(image, learn=due)
+        if frozen.present is not before.present:
+            self._changed_s = frame.mono_s
         sample = _sample(image)
         if not due and not self._jumped(sample):
-            return (frozen,) if was_frozen or frozen.present else ()
+            return (frozen,) if was_still or frozen.present else ()
         self._sample, self._looked_s = sample, frame.mono_s
         look = Look.at(image, frame.chroma)
         opinions = self._look(look, at_s=frame.mono_s, frozen=frozen.present)

@@ -118,7 +118,7 @@ def weathers(base: Base, *, lasts_s: float = 3900.0) -> Iterator[Case]:
     day = base.daylight
 
     def comes(weather: str) -> list[Stretch]:
-        growing = [shot for n in range(1, 20) for shot in under(base, weather, n / 20)[:4]]
+        growing = [shot for n in range(1, 20) for shot in under(base, weather, n / 20, count=4)]
         return [
             Stretch(shots(base), WARM_S, day),
             Stretch(growing, 1200, day, spread=True),
@@ -216,7 +216,7 @@ def _tour() -> list[Stretch]:
     on_the_way = _turning()
     return [
         stretch
-        for n in range(140)
+        for n in range(90)
         for stretch in (Stretch(on_the_way, 6, True), Stretch(stops[n % 4], 22, True))
     ]
 

@@ -110,7 +110,7 @@ def test_a_clock_that_stands_freezes_a_picture_that_differs_a_little() -> None:
     for second in range(0, 120, 2):
         assert judge.present(shown(second)) == set()
     frozen = shown(120)
-    seen = []
+    seen: list[Opinion] = []
     for _ in range(4):
         again = frozen.copy()
         again[rng.random(again.shape) < 0.01] ^= 2
