@@ -136,7 +136,7 @@ class PictureJudge:
         if stripes.present:
             return [noise, stripes]
         self._steadiness.see(look, reference)
-        shaking = self._steadiness.shaking()
+        shaking = self._steadiness.shaking(self._held(PictureFault.SHAKING))
         if shaking.present:
             return [noise, stripes, shaking]
         return [noise, stripes, shaking, view.moved(look, reference, self._steadiness, self.config)]
@@ -149,6 +149,7 @@ class PictureJudge:
         return replace(
             self.config,
             noise_levels=(self.config.noise_levels[0] * share, self.config.noise_levels[1] * share),
+            shake_ratio=self.config.shake_ratio * share,
             stripe_levels=self.config.stripe_levels * share,
             stripe_peak=self.config.stripe_peak * share,
         )
@@ -203,6 +204,8 @@ class PictureJudge:
         if not healthy:
             self._learning = []
             return
+        if self._present:
+            return  # one good look after bad ones may be the fault itself, unseen
         if not self._healthy or at_s - self._healthy[-1][0] >= _HEALTHY_SPACING_S:
             self._healthy.append((at_s, look))
         reference = self._trusted(look)
