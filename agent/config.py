@@ -102,7 +102,8 @@ class WatchSection(Section):
         21_600, description="Seconds between two stills of a quiet camera; each is some 40 KB on the line."
     )
     motion_confirm_s: Annotated[float, Field(ge=0, le=60)] = Field(
-        0.5, description="How long something must move before it is an event."
+        0.0,
+        description="How long something must move before it is an event; two of three pictures show it.",
     )
     motion_hold_s: Seconds = Field(6, description="How long it must be quiet before the event ends.")
     cool_down_s: Annotated[float, Field(ge=0, le=120)] = Field(

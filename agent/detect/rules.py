@@ -71,9 +71,21 @@ class SceneRules:
         )
         self._scheduled = [zone for zone in zones if zone.hours]
         self._asleep: frozenset[str] = frozenset()
+        followed = (ZoneKind.LINE, ZoneKind.DWELL)
+        self._following = frozenset(
+            zone.name
+            for zone in zones
+            if zone.kind in followed or (zone.kind is ZoneKind.PRESENCE and zone.closed)
+        )
         self._clock_s: float | None = None
         self._tracker = Tracker()
         self.attention = self._attention()
+
+    @property
+    def follows(self) -> bool:
+        """Whether a rule that is awake needs every picture of what moves: who crosses, who stays, who comes
+        where nobody may be."""
+        return bool(self._following - self._asleep)
 
     def wake(self, frame: Frame) -> bool:
         """Look at the clock; returns whether ``attention`` became another."""

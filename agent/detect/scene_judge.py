@@ -102,6 +102,11 @@ class SceneJudge:
         self._hidden_by = self._hiding(self._picture.standing, image, frame)
         return (*(_finding(opinion) for opinion in opinions), *self._motion(image, frame, learn=True))
 
+    @property
+    def wants_run(self) -> bool:
+        """Whether what moves is to be followed picture by picture."""
+        return self._rules.follows
+
     def wants_chroma(self, at_s: float) -> bool:
         """Whether a key frame that comes now shall bring its colours."""
         return self._picture.due(at_s)

@@ -15,7 +15,7 @@ import av
 from av.video.stream import VideoStream
 
 from agent.model import Finding, Frame
-from agent.ports import FrameJudge
+from agent.ports import FrameJudge, RunJudge
 from agent.video.decoder import Decoder, asked_chroma, luma
 from agent.video.gate import DecodeGate, Why
 from protocol.words import SceneTopic
@@ -136,5 +136,6 @@ class Pipeline:
         frame = Frame(luma(picture), kept.pts_s, kept.mono_s, own, chroma)
         looked = Looked(frame, self._judge.judge(frame), why)
         motion = looked.motion
-        self._gate.saw(moving=None if motion is None else motion.present, key=own)
+        follow = not isinstance(self._judge, RunJudge) or self._judge.wants_run
+        self._gate.saw(moving=None if motion is None else motion.present, key=own, follow=follow)
         return looked
