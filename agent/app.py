@@ -14,19 +14,23 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
 from agent import marks
 from agent.config import Config, DeviceSection, SearchSection
 from agent.detect.picture import PictureConfig
+from agent.detect.rules import WallTime
 from agent.detect.scene_judge import DetectConfig, SceneJudge
 from agent.devices import search_sentences
 from agent.devices.limits import Limits
 from agent.devices.room import OnvifRoom
 from agent.devices.upkeep.password import Ending
 from agent.errors import AgentError, ConfigError, StoreFull
-from agent.model import Device, Evidence, Secret, Zone
+from agent.hours import zone_named
+from agent.model import Device, Evidence, Secret
 from agent.outbox.courier import Courier
 from agent.outbox.notebook import SqliteNotebook
 from agent.outbox.stills import StillSpool
@@ -147,7 +151,7 @@ class BoxApp:
             log_=self.store,
             stills=self.stills,
             encode=jpeg,
-            judge_for=judge_for,
+            judge_for=partial(judge_for, wall=wall_time(self._clock, config.box.time_zone)),
             new_episode=_new_episode,
             clock=self._clock,
             watch=config.watch,
@@ -530,10 +534,18 @@ class BoxApp:
         self._report_twin()
 
 
-def judge_for(device: Device) -> SceneJudge:
+def judge_for(device: Device, *, wall: WallTime | None = None) -> SceneJudge:
     """Detection for one device's stream. A view that turns by itself has no fixed scene to compare with."""
     turns = device.device_class in (DeviceClass.PTZ_DOME, DeviceClass.LOOKOUT)
-    return SceneJudge(DetectConfig(picture=PictureConfig(fixed_view=not turns)), zones=device.zones)
+    config = DetectConfig(picture=PictureConfig(fixed_view=not turns))
+    return SceneJudge(config, zones=device.zones, wall=wall)
+
+
+def wall_time(clock: Clock, time_zone: str) -> WallTime:
+    """Which time of day frames have, by this clock, in the box's time zone."""
+    return WallTime(
+        lambda mono_s: clock.now() - timedelta(seconds=clock.monotonic() - mono_s), zone_named(time_zone)
+    )
 
 
 def read_mac_key(path: Path) -> bytes:
@@ -570,7 +582,7 @@ def device_of(section: DeviceSection) -> Device:
         gb_code=section.gb_code,
         username=section.username,
         password=read_password(section.password_file, device=section.id),
-        zones=tuple(Zone(zone.name, zone.corners, zone.closed) for zone in section.zones),
+        zones=tuple(zone.zone() for zone in section.zones),
         rtsp_port=section.rtsp_port,
         sip_port=section.sip_port,
         sip_user=section.sip_user,

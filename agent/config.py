@@ -7,12 +7,14 @@ no file but the one read). Secrets come by file path only.
 from __future__ import annotations
 
 import ipaddress
+import itertools
+import math
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import (
     BaseModel,
@@ -20,11 +22,14 @@ from pydantic import (
     Field,
     StringConstraints,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
 
 from agent.errors import ConfigError
+from agent.hours import read_hours, zone_named
+from agent.model import LineDirection, Zone, ZoneKind
 from protocol.ids import CivilCode, GbCode, Id
 from protocol.words import DeviceClass
 
@@ -48,6 +53,13 @@ class BoxSection(Section):
     title: Title = Field("", description="Display name of the village or place.")
     civil_code: CivilCode | None = Field(None, description="Official area code of 6, 9, 12 or 15 digits.")
     data_dir: Path = Field(description="Folder for the outbox, the ledger and stills waiting for upload.")
+    time_zone: str = Field("Asia/Shanghai", description="Time zone of all schedules, an IANA name.")
+
+    @field_validator("time_zone")
+    @classmethod
+    def _time_zone_is_known(cls, value: str) -> str:
+        zone_named(value)
+        return value
 
 
 class CentreSection(Section):
@@ -121,16 +133,141 @@ class MonitorSection(Section):
     port: int = Field(9101, ge=0, le=65535, description="Port; 0 takes any.")
 
 
+Corner = tuple[Share, Share]
+Corners = Annotated[tuple[Corner, ...], Field(min_length=2, max_length=32)]
+
+_KEYS_OF: Final[Mapping[str, ZoneKind]] = {
+    "closed": ZoneKind.PRESENCE,
+    "direction": ZoneKind.LINE,
+    "dwell_s": ZoneKind.DWELL,
+    "crowd_ratio": ZoneKind.CROWD,
+    "crowd_count": ZoneKind.CROWD,
+    "person_ratio": ZoneKind.CROWD,
+    "watch_s": ZoneKind.WATCH,
+}
+_NOT_OF_MASKS: Final = ("min_size_ratio", "max_size_ratio", "sensitivity")
+_LEAST_AREA_RATIO = 0.0002
+_LEAST_LINE_RATIO = 0.02
+
+
 class ZoneSection(Section):
-    """A part of a picture."""
+    """A part of a picture, and what it is for."""
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=40)] = Field(
-        description="Name people know it by."
+        description="Name people know it by; each of a device has its own."
     )
-    corners: tuple[tuple[Share, Share], ...] = Field(
-        min_length=3, max_length=32, description="Corners as shares of width and height, from the top left."
+    kind: ZoneKind = Field(
+        ZoneKind.PRESENCE,
+        description="privacy: black in all that leaves the box, nothing judged inside; ignore: nothing "
+        "judged inside; motion: motion is an event only in zones of this kind; presence: somebody inside is "
+        "an intrusion; dwell: who stays inside; crowd: too much of it covered; line: crossed; watch: "
+        "something left or taken away; lamp: light on and off.",
     )
-    closed: bool = Field(True, description="Somebody inside is an intrusion, not mere motion.")
+    corners: Corners = Field(
+        description="Corners as shares of width and height, from the top left; a line has two or more "
+        "points, everything else three or more corners.",
+    )
+    closed: bool = Field(True, description="presence: somebody inside is an intrusion, not mere motion.")
+    direction: LineDirection = Field(
+        LineDirection.BOTH,
+        description="line: which crossings count. Who goes from its first point to its last has a on the "
+        "left and b on the right.",
+    )
+    min_size_ratio: Share = Field(0.0, description="Smaller things do not count; share of the picture.")
+    max_size_ratio: Share = Field(1.0, description="Larger things do not count; share of the picture.")
+    dwell_s: Annotated[float, Field(ge=1, le=3600)] = Field(
+        60.0, description="dwell: seconds somebody must stay inside."
+    )
+    crowd_ratio: Annotated[float, Field(gt=0, le=1)] | None = Field(
+        None, description="crowd: share of the zone that must be covered for 10 s."
+    )
+    crowd_count: Annotated[int, Field(ge=2, le=500)] | None = Field(
+        None, description="crowd: persons in it for 10 s, estimated from the area covered."
+    )
+    person_ratio: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.2, description="crowd: height of a person standing in it, share of the picture's height."
+    )
+    watch_s: Annotated[float, Field(ge=10, le=3600)] = Field(
+        60.0, description="watch: seconds a thing must have been left or gone."
+    )
+    schedule: tuple[str, ...] = Field(
+        (),
+        max_length=16,
+        description="When it counts, local time of the box: `mon-fri 08:00-18:00`, `sat,sun 22:00-06:00` "
+        "(over midnight), `daily 20:00-24:00`. Empty: always. Never for privacy.",
+    )
+    sensitivity: Annotated[int, Field(ge=1, le=100)] = Field(
+        50, description="At 100 half the contrast of the default is enough, at 1 it takes twice as much."
+    )
+
+    @field_validator("corners")
+    @classmethod
+    def _corners_make_an_area(cls, corners: Any, info: ValidationInfo) -> Any:
+        if info.data.get("kind") is ZoneKind.LINE:
+            if sum(math.dist(a, b) for a, b in itertools.pairwise(corners)) < _LEAST_LINE_RATIO:
+                raise ValueError("线太短，请把端点分开 / the line is too short; move its points apart")
+            return corners
+        if len(corners) < 3:
+            raise ValueError(
+                f"{len(corners)} 个角点不成区域，至少 3 个（只有 line 可用 2 个） / "
+                "an area has 3 corners or more; only kind line has two"
+            )
+        if area_of(corners) < _LEAST_AREA_RATIO:
+            raise ValueError(
+                "区域面积几乎为零，请重画角点 / the corners enclose next to nothing; draw them anew"
+            )
+        return corners
+
+    @field_validator("schedule")
+    @classmethod
+    def _schedule_can_be_read(cls, lines: tuple[str, ...]) -> tuple[str, ...]:
+        for line in lines:
+            read_hours(line)
+        return lines
+
+    @model_validator(mode="after")
+    def _keys_fit_the_kind(self) -> ZoneSection:
+        for key, kind in _KEYS_OF.items():
+            if key in self.model_fields_set and self.kind is not kind:
+                raise ValueError(
+                    f'{key} 只用于 kind = "{kind}"，请删除或改 kind / '
+                    f"{key} is for kind {kind} alone; remove it or change kind"
+                )
+        stray = [key for key in _NOT_OF_MASKS if self.kind.is_mask and key in self.model_fields_set]
+        if stray:
+            raise ValueError(f"遮罩没有 {stray[0]}，请删除 / a mask hides everything; remove {stray[0]}")
+        if self.kind is ZoneKind.PRIVACY and self.schedule:
+            raise ValueError(
+                "隐私遮罩始终有效，请删除 schedule / a privacy mask always holds; remove schedule"
+            )
+        if self.min_size_ratio >= self.max_size_ratio:
+            raise ValueError(
+                "min_size_ratio 必须小于 max_size_ratio / min_size_ratio must be below max_size_ratio"
+            )
+        if self.kind is ZoneKind.CROWD and (self.crowd_ratio is None) == (self.crowd_count is None):
+            raise ValueError(
+                "聚集区域要填 crowd_ratio 或 crowd_count 之一 / give crowd_ratio or crowd_count, one of them"
+            )
+        return self
+
+    def zone(self) -> Zone:
+        """The zone as detection takes it."""
+        return Zone(
+            name=self.name,
+            corners=self.corners,
+            closed=self.closed,
+            kind=self.kind,
+            direction=self.direction,
+            least_ratio=self.min_size_ratio,
+            most_ratio=self.max_size_ratio,
+            dwell_s=self.dwell_s,
+            crowd_ratio=self.crowd_ratio,
+            crowd_count=self.crowd_count,
+            person_ratio=self.person_ratio,
+            watch_s=self.watch_s,
+            hours=tuple(read_hours(line) for line in self.schedule),
+            sensitivity=self.sensitivity,
+        )
 
 
 class DeviceSection(Section):
@@ -169,7 +306,20 @@ class DeviceSection(Section):
     gb_code: GbCode | None = Field(None, description="20-digit GB/T 28181 code.")
     username: str = Field("", description="Account on the device.")
     password_file: Path | None = Field(None, description="File with the password of that account.")
-    zones: tuple[ZoneSection, ...] = Field((), alias="zone", description="Zones of its picture.")
+    zones: tuple[ZoneSection, ...] = Field(
+        (), alias="zone", max_length=32, description="Zones of its picture."
+    )
+
+    @field_validator("zones")
+    @classmethod
+    def _zones_have_names_of_their_own(cls, zones: tuple[ZoneSection, ...]) -> tuple[ZoneSection, ...]:
+        times = Counter(zone.name for zone in zones)
+        doubled = ", ".join(name for name, count in times.items() if count > 1)
+        if doubled:
+            raise ValueError(
+                f"区域名称重复，请改名：{doubled} / zone name stands twice, rename one: {doubled}"
+            )
+        return zones
 
     @model_validator(mode="before")
     @classmethod
@@ -271,10 +421,33 @@ def parse_config(raw: dict[str, Any], *, where: str) -> Config:
         return Config.model_validate(raw)
     except ValidationError as error:
         problems = [
-            f"{'.'.join(str(part) for part in item['loc']) or 'file'}: {_in_words(item)}"
+            f"{'.'.join(str(part) for part in item['loc']) or 'file'}"
+            f"{_names(raw, item['loc'])}: {_in_words(item)}"
             for item in error.errors(include_url=False, include_input=False)
         ]
         raise ConfigError(where, problems) from error
+
+
+def area_of(corners: Sequence[tuple[float, float]]) -> float:
+    """Area of a polygon as share of the picture (Gauss's formula)."""
+    following = (*corners[1:], corners[0])
+    return abs(sum(a[0] * b[1] - b[0] * a[1] for a, b in zip(corners, following, strict=True))) / 2
+
+
+def _names(raw: Mapping[str, Any], place: tuple[int | str, ...]) -> str:
+    """By which names people know the device and the zone at a place, in brackets; "" for other places."""
+    names, node = list[str](), raw
+    for step, key in itertools.pairwise(place[:4]):
+        if (step, key) != ("device", place[1]) and step != "zone":
+            continue
+        rows = node.get(str(step)) if isinstance(node, Mapping) else None
+        if not isinstance(rows, list) or not isinstance(key, int) or key >= len(rows):
+            break
+        node = rows[key]
+        name = node.get("id" if step == "device" else "name") if isinstance(node, Mapping) else None
+        if isinstance(name, str):
+            names.append(name[:40])
+    return f" [{' '.join(names)}]" if names else ""
 
 
 _CHINESE = {
@@ -302,4 +475,4 @@ _CHINESE = {
 def _in_words(problem: Mapping[str, Any]) -> str:
     """What is wrong, Chinese first; our own messages carry both languages already."""
     chinese = _CHINESE.get(problem["type"])
-    return f"{chinese} / {problem['msg']}" if chinese else str(problem["msg"])
+    return f"{chinese} / {problem['msg']}" if chinese else str(problem["msg"]).removeprefix("Value error, ")

@@ -29,14 +29,84 @@ class Secret:
     __str__ = __repr__
 
 
+class ZoneKind(StrEnum):
+    """What a part of the picture is for."""
+
+    PRIVACY = "privacy"
+    """Black in every picture that leaves the box; nothing inside is judged."""
+    IGNORE = "ignore"
+    """Nothing inside is judged; pictures show it."""
+    MOTION = "motion"
+    """Where there are such zones, motion is an event only inside one of them."""
+    PRESENCE = "presence"
+    """A closed zone: somebody inside is an intrusion."""
+    DWELL = "dwell"
+    """Who stays inside for ``dwell_s`` loiters."""
+    CROWD = "crowd"
+    """Too much of it is covered for some time, or too many stand in it."""
+    LINE = "line"
+    """A line of two points or more that is crossed."""
+    WATCH = "watch"
+    """Something is left in it, or taken away."""
+    LAMP = "lamp"
+    """Its light goes on and off."""
+
+    @property
+    def is_mask(self) -> bool:
+        return self in (ZoneKind.PRIVACY, ZoneKind.IGNORE)
+
+
+class LineDirection(StrEnum):
+    """Which crossings of a line count. Who goes from its first point to its last has a left, b right."""
+
+    A_TO_B = "a_to_b"
+    B_TO_A = "b_to_a"
+    BOTH = "both"
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """Local time of day on some weekdays. ``until_min`` not after ``from_min``: over midnight."""
+
+    days: frozenset[int]
+    """Weekdays on which it begins, 0 Monday to 6 Sunday."""
+    from_min: int
+    """Minutes of the day, 0 to 1439."""
+    until_min: int
+    """Minutes of the day, 1 to 1440; that minute is no longer part of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Zone:
-    """A part of the picture where presence counts. Corners as shares of width and height, 0 to 1."""
+    """A part of the picture with a purpose. Corners as shares of width and height, 0 to 1."""
 
     name: str
     corners: tuple[tuple[float, float], ...]
     closed: bool = True
-    """A closed zone: somebody inside is an intrusion (ObjectsInside), not mere motion."""
+    """A presence zone that is not closed tells nothing of its own."""
+    kind: ZoneKind = ZoneKind.PRESENCE
+    direction: LineDirection = LineDirection.BOTH
+    least_ratio: float = 0.0
+    """Smallest thing that counts, share of the picture."""
+    most_ratio: float = 1.0
+    dwell_s: float = 60.0
+    crowd_ratio: float | None = None
+    """Share of the zone that must be covered."""
+    crowd_count: int | None = None
+    """Persons that must stand in it, estimated by area."""
+    person_ratio: float = 0.2
+    """Height of a person in it, share of the picture's height."""
+    watch_s: float = 60.0
+    """How long a thing must have been left or gone."""
+    hours: tuple[Hours, ...] = ()
+    """When it counts, local time; none: always."""
+    sensitivity: int = 50
+    """1 to 100: at 100 half the contrast of the default is enough, at 1 it takes twice as much."""
+
+    @property
+    def contrast_factor(self) -> float:
+        """By how much the contrast needed differs from the default."""
+        return float(2.0 ** ((50 - self.sensitivity) / 50))
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +359,14 @@ class Rectangle:
     bottom: float
 
 
+class ObjectKind(StrEnum):
+    """What an object model may tell. Never who or which."""
+
+    PERSON = "person"
+    VEHICLE = "vehicle"
+    ANIMAL = "animal"
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One frame's opinion. ``score`` 0 to 1; ``reason`` says with numbers why."""
@@ -300,6 +378,11 @@ class Finding:
     box: Rectangle | None = None
     zone: str = ""
     fault: PictureFault | None = None
+    state: bool = False
+    """Told for those who decode and explain; it makes no event."""
+    kind: ObjectKind | None = None
+    """What it is, where an object model looked at it."""
+    kind_score: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

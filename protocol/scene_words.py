@@ -38,6 +38,9 @@ SCENE_WORDS: Final[Mapping[str, tuple[str, str]]] = {
     SceneTopic.IP_CONFLICT: ("IP 地址冲突", "Address conflict"),
     SceneTopic.CASING_OPEN: ("机壳被打开", "Casing opened"),
     SceneTopic.ACCESS_REFUSED: ("登录设备被拒", "Log-in to the device refused"),
+    SceneTopic.CROWDING: ("人员聚集（疑似）", "Crowding (suspected)"),
+    SceneTopic.SMOKE_SUSPECTED: ("烟火（疑似）", "Smoke (suspected)"),
+    SceneTopic.LIGHT_LEVEL: ("灯亮", "Lamp on"),
     SceneTopic.SILENCE: ("计数设备无数据", "No passages counted"),
     SceneTopic.TOUR_STOPPED: ("巡航停止", "Tour stopped"),
 }

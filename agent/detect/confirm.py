@@ -14,6 +14,7 @@ from typing import Final
 
 from agent.model import Finding, PictureFault, SceneEvent
 from protocol.words import Phase, SceneTopic, SeenBy
+from runtime.pace import Pace
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,22 @@ DEFAULT_CONFIRM_S: Final[Mapping[PictureFault, float]] = {
 """Confirmation times of the county's video quality diagnosis list."""
 
 
+_RULES: Final[Mapping[SceneTopic, Rule]] = {
+    SceneTopic.LOITERING: Rule(hold_s=6.0),
+    SceneTopic.CROWDING: Rule(hold_s=20.0),
+    SceneTopic.OBJECT_LEFT: Rule(hold_s=10.0),
+    SceneTopic.OBJECT_REMOVED: Rule(hold_s=10.0),
+    SceneTopic.SMOKE_SUSPECTED: Rule(hold_s=60.0, gap_s=180.0),
+    SceneTopic.LIGHT_LEVEL: Rule(1, 1, hold_s=0.0, gap_s=600.0),
+}
+"""Of topics whose detectors waited already: what is left is to be sure that it is no flicker."""
+
+PULSES: Final = frozenset({SceneTopic.LINE_CROSSED})
+"""What has no end. Each finding is an event at once: its detector tells it once."""
+PULSE_BURST, PULSE_EVERY_S = 30, 1.0
+"""Pulses of one camera, as for those it tells itself."""
+
+
 @dataclass(frozen=True, slots=True)
 class ConfirmConfig:
     """Rules by what is seen. A fault missing in ``confirm_s`` has its default."""
@@ -62,7 +79,9 @@ class ConfirmConfig:
         """The rule for what this finding is about."""
         if finding.fault is not None:
             return self.fault_rule(finding.fault)
-        return self.zone if finding.topic is SceneTopic.OBJECTS_INSIDE else self.motion
+        if finding.topic is SceneTopic.MOTION:
+            return self.motion
+        return _RULES.get(finding.topic, self.zone)
 
     def fault_rule(self, fault: PictureFault) -> Rule:
         """The rule for a picture fault; short confirmation times need two opinions only."""
@@ -160,11 +179,19 @@ class EventDebouncer:
         self._new_episode = new_episode
         self._episodes: dict[_Key, Episode] = {}
         self._ids: dict[_Key, str] = {}
+        self._pace = Pace(burst=PULSE_BURST, every_s=PULSE_EVERY_S)
+        self.held_back = 0
+        """Pulses there was no room for, so far."""
 
     def see(self, findings: Iterable[Finding], now: Moment) -> tuple[SceneEvent, ...]:
         """Take the findings of one frame."""
         events: list[SceneEvent] = []
         for finding in findings:
+            if finding.state:
+                continue
+            if finding.topic in PULSES:
+                events += self._pulse(finding, now)
+                continue
             key = (finding.topic, finding.zone, finding.fault)
             if key not in self._episodes:
                 if not finding.present:
@@ -182,6 +209,27 @@ class EventDebouncer:
     def close(self) -> tuple[SceneEvent, ...]:
         """Watching stops: what is going on ends where it was last seen."""
         return tuple(self._event(k, turn) for k, episode in self._episodes.items() for turn in episode.stop())
+
+    def _pulse(self, finding: Finding, now: Moment) -> tuple[SceneEvent, ...]:
+        if not finding.present:
+            return ()
+        if self._pace.wait_s(now.mono_s) > 0:
+            self.held_back += 1
+            return ()
+        self._pace.take(now.mono_s)
+        return (
+            SceneEvent(
+                topic=finding.topic,
+                phase=Phase.PULSE,
+                seen_by=SeenBy.BOX,
+                episode=self._new_episode(),
+                time=now.time,
+                score=finding.score,
+                reason=finding.reason,
+                box=finding.box,
+                zone=finding.zone,
+            ),
+        )
 
     def _event(self, key: _Key, turn: Turn) -> SceneEvent:
         topic, zone, _ = key

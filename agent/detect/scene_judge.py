@@ -12,9 +12,10 @@ from typing import Final
 import cv2
 import numpy as np
 
-from agent.detect.background import Background, BackgroundConfig, Blob, Foreground
+from agent.detect.background import Background, BackgroundConfig
+from agent.detect.masks import PrivacyMasks
 from agent.detect.picture import Opinion, PictureConfig, PictureJudge
-from agent.detect.zones import ZoneMask
+from agent.detect.rules import SceneRules, WallTime
 from agent.model import Finding, Frame, Image, PictureFault, Zone
 from protocol.words import SceneTopic
 
@@ -54,9 +55,14 @@ class SceneJudge:
     _picture: PictureJudge
     _hidden_by: Opinion | None
 
-    def __init__(self, config: DetectConfig | None = None, *, zones: Iterable[Zone] = ()) -> None:
+    def __init__(
+        self, config: DetectConfig | None = None, *, zones: Iterable[Zone] = (), wall: WallTime | None = None
+    ) -> None:
+        """``wall`` tells the schedules of zones which time of day a frame has."""
         self._config = config or DetectConfig()
-        self._zones = tuple(ZoneMask.of(zone) for zone in zones if zone.closed)
+        zones = tuple(zones)
+        self._privacy = PrivacyMasks(zones)
+        self._rules = SceneRules(zones, wall, absorb_s=self._config.background.absorb_s)
         self._shape: tuple[int, ...] = ()
         self._begin()
 
@@ -65,7 +71,7 @@ class SceneJudge:
 
         A fault or topic that is not mentioned cannot be told from this frame.
         """
-        image = grey(frame.image)
+        image = self._privacy.for_judging(grey(frame.image))
         if image.shape != self._shape:  # another size is another encoder setting: nothing learned holds
             self._shape = image.shape
             self._begin()
@@ -81,6 +87,8 @@ class SceneJudge:
         self._elsewhere_frames = 0
         self._picture = PictureJudge(self._config.picture)
         self._hidden_by = None
+        self._rules.blind("")
+        self._attend()
 
     def _hiding(self, opinions: Sequence[Opinion], image: Image, frame: Frame) -> Opinion | None:
         """The fault that hides motion on this key frame.
@@ -95,7 +103,10 @@ class SceneJudge:
         self._elsewhere_frames += 1
         if self._elsewhere_frames < self._config.elsewhere_frames:
             return None
-        self._elsewhere = self._elsewhere or Background(self._config.background)
+        if self._elsewhere is None:
+            self._elsewhere = Background(self._config.background)
+            self._attend()
+            self._rules.blind("another view")
         if self._elsewhere_frames >= self._config.elsewhere_frames + self._config.relearn_frames:
             return None
         self._elsewhere.observe(image, at_s=frame.mono_s)
@@ -103,56 +114,23 @@ class SceneJudge:
 
     def _motion(self, image: Image, frame: Frame, *, learn: bool) -> tuple[Finding, ...]:
         if self._hidden_by is not None:
-            return self._nothing(f"not judged: {self._hidden_by.reason}")
+            return self._rules.blind(f"not judged: {self._hidden_by.reason}")
         learn = learn and (self._elsewhere is not None or not self._elsewhere_frames)
-        seen = (self._elsewhere or self._home).observe(image, at_s=frame.mono_s, learn=learn)
-        if seen.learning:
-            return ()
-        if not seen.blobs:
-            return self._nothing(_why_nothing(seen))
-        inside = (self._inside(zone, seen.blobs) for zone in self._zones)
-        return (_moving(seen.blobs), *inside)
+        background = self._elsewhere or self._home
+        if self._rules.wake(frame):
+            self._attend()
+        seen = background.observe(image, at_s=frame.mono_s, learn=learn)
+        return () if seen.learning else self._rules.judge(seen, background, frame)
 
-    def _inside(self, zone: ZoneMask, blobs: Sequence[Blob]) -> Finding:
-        blob = next((blob for blob in blobs if zone.holds(blob)), None)
-        if blob is None:
-            return Finding(SceneTopic.OBJECTS_INSIDE, False, 0.0, "nothing inside", zone=zone.zone.name)
-        reason = f"{blob.area_ratio:.2%} of the picture stands inside"
-        return Finding(
-            SceneTopic.OBJECTS_INSIDE, True, _strength(blob), reason, box=blob.box, zone=zone.zone.name
-        )
-
-    def _nothing(self, reason: str) -> tuple[Finding, ...]:
-        zones = (
-            Finding(SceneTopic.OBJECTS_INSIDE, False, 0.0, reason, zone=z.zone.name) for z in self._zones
-        )
-        return (Finding(SceneTopic.MOTION, False, 0.0, reason), *zones)
+    def _attend(self) -> None:
+        for background in (self._home, self._elsewhere):
+            if background is not None:
+                background.attend(self._rules.attention)
 
 
 def grey(image: Image) -> Image:
     """The luma of a colour picture (BGR); a grey one as it is."""
     return image if image.ndim == 2 else np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
-
-
-def _moving(blobs: Sequence[Blob]) -> Finding:
-    largest = blobs[0]
-    reason = (
-        f"{len(blobs)} moving, largest {largest.area_ratio:.2%} of the picture, {largest.contrast:.0f} levels"
-    )
-    return Finding(SceneTopic.MOTION, True, _strength(largest), reason, box=largest.box)
-
-
-def _strength(blob: Blob) -> float:
-    """0.5 for the faintest that counts, 1 for what nobody could overlook."""
-    return min(1.0, 0.5 + blob.contrast / 120.0 + blob.area_ratio * 2.0)
-
-
-def _why_nothing(seen: Foreground) -> str:
-    if seen.global_change:
-        return f"the light changed in {seen.changed_ratio:.0%} of the picture"
-    if seen.light_ratio:
-        return f"only the light changed, in {seen.light_ratio:.1%} of the picture"
-    return ""
 
 
 def _finding(opinion: Opinion) -> Finding:

@@ -229,3 +229,38 @@ def test_one_contrary_opinion_is_forgiven() -> None:
 def test_every_fault_has_its_time_by_default() -> None:
     assert set(DEFAULT_CONFIRM_S) == set(PictureFault)
     assert ConfirmConfig().fault_rule(PictureFault.COVERED).confirm_s == 600.0
+
+
+def crossing(at_s: float, bouncer: EventDebouncer, *, state: bool = False) -> list[SceneEvent]:
+    found = Finding(SceneTopic.LINE_CROSSED, True, 0.8, "crossed a→b", zone="gate", state=state)
+    return list(bouncer.see([found], at(at_s)))
+
+
+def test_a_crossing_is_a_pulse_at_once_and_needs_no_second_opinion() -> None:
+    bouncer = debouncer()
+    first, second = crossing(0, bouncer)[0], crossing(1, bouncer)[0]
+    assert (first.phase, first.zone, first.reason) == (Phase.PULSE, "gate", "crossed a→b")
+    assert first.episode != second.episode
+    assert bouncer.close() == ()
+
+
+def test_a_road_full_of_crossings_is_held_back_and_counted() -> None:
+    bouncer = debouncer()
+    told = [event for n in range(100) for event in crossing(n * 0.1, bouncer)]
+    assert 30 <= len(told) <= 41
+    assert bouncer.held_back == 100 - len(told)
+
+
+def test_what_is_state_makes_no_event() -> None:
+    bouncer = debouncer()
+    for s in range(5):
+        state = Finding(SceneTopic.MOTION, True, 0.9, "", state=True)
+        assert bouncer.see([state], at(s)) == ()
+        assert crossing(s, bouncer, state=True) == []
+
+
+def test_a_lamp_is_on_from_its_first_finding_to_its_first_off() -> None:
+    bouncer = debouncer()
+    lamp = [Finding(SceneTopic.LIGHT_LEVEL, on, 0.8, "", zone="lamp") for on in (True, True, False, True)]
+    phases = [event.phase for s, one in enumerate(lamp) for event in bouncer.see([one], at(2.0 * s))]
+    assert phases == [Phase.START, Phase.END, Phase.START]
