@@ -21,9 +21,8 @@ from pathlib import Path
 
 from agent import marks
 from agent.config import Config, DeviceSection, SearchSection
-from agent.detect.picture import PictureConfig
+from agent.detect.for_device import judge_for
 from agent.detect.rules import WallTime
-from agent.detect.scene_judge import DetectConfig, SceneJudge
 from agent.devices import search_sentences
 from agent.devices.limits import Limits
 from agent.devices.room import OnvifRoom
@@ -532,13 +531,6 @@ class BoxApp:
     def _connected(self) -> None:
         self.reporter.announce()
         self._report_twin()
-
-
-def judge_for(device: Device, *, wall: WallTime | None = None) -> SceneJudge:
-    """Detection for one device's stream. A view that turns by itself has no fixed scene to compare with."""
-    turns = device.device_class in (DeviceClass.PTZ_DOME, DeviceClass.LOOKOUT)
-    config = DetectConfig(picture=PictureConfig(fixed_view=not turns))
-    return SceneJudge(config, zones=device.zones, wall=wall)
 
 
 def wall_time(clock: Clock, time_zone: str) -> WallTime:

@@ -12,7 +12,7 @@ from typing import Final
 import cv2
 import numpy as np
 
-from agent.detect.background import Background, BackgroundConfig
+from agent.detect.background import Background, BackgroundConfig, Foreground
 from agent.detect.masks import PrivacyMasks
 from agent.detect.picture import Opinion, PictureConfig, PictureJudge
 from agent.detect.rules import SceneRules, WallTime
@@ -54,6 +54,8 @@ class SceneJudge:
     _elsewhere_frames: int
     _picture: PictureJudge
     _hidden_by: Opinion | None
+    seen: Foreground | None
+    """What the last picture showed beside the background; None when it was not compared with one."""
 
     def __init__(
         self, config: DetectConfig | None = None, *, zones: Iterable[Zone] = (), wall: WallTime | None = None
@@ -71,6 +73,7 @@ class SceneJudge:
 
         A fault or topic that is not mentioned cannot be told from this frame.
         """
+        self.seen = None
         image = self._privacy.for_judging(grey(frame.image))
         if image.shape != self._shape:  # another size is another encoder setting: nothing learned holds
             self._shape = image.shape
@@ -87,6 +90,7 @@ class SceneJudge:
         self._elsewhere_frames = 0
         self._picture = PictureJudge(self._config.picture)
         self._hidden_by = None
+        self.seen = None
         self._rules.blind("")
         self._attend()
 
@@ -119,7 +123,7 @@ class SceneJudge:
         background = self._elsewhere or self._home
         if self._rules.wake(frame):
             self._attend()
-        seen = background.observe(image, at_s=frame.mono_s, learn=learn)
+        seen = self.seen = background.observe(image, at_s=frame.mono_s, learn=learn)
         return () if seen.learning else self._rules.judge(seen, background, frame)
 
     def _attend(self) -> None:

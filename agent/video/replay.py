@@ -6,9 +6,10 @@ What is packed into a file is read whole; what cannot be decoded is left out, as
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import av
 import av.error
@@ -22,6 +23,9 @@ from agent.video.gate import DecodeGate, GateState
 from agent.video.pipeline import Looked, Pipeline
 from agent.video.source import CODECS, MAX_PIXELS
 from agent.video.timing import StreamTime
+
+OPTIONS: Final = {"max_pixels": str(MAX_PIXELS), "protocol_whitelist": "file"}
+"""A file that names others (a playlist) reaches nothing beyond this machine."""
 
 
 class NotVideo(ValueError):
@@ -53,7 +57,16 @@ class Step:
 class Replay:
     """Iterates over a file's packets. Afterwards ``counters`` and ``state`` tell what it took."""
 
-    def __init__(self, path: Path, judge: FrameJudge, *, gate: DecodeGate | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        judge: FrameJudge,
+        *,
+        gate: DecodeGate | None = None,
+        shown: Callable[[av.VideoFrame, float], object] = lambda _picture, _at_s: None,
+    ) -> None:
+        """``shown`` is told every decoded picture with its time, before it is judged."""
+        self._shown = shown
         self.gate = gate or Cascade()
         self.counters: Counter[str] = Counter(packets=0, keyframes=0, decoded=0, judged=0)
         self._path = path
@@ -67,7 +80,7 @@ class Replay:
     def __iter__(self) -> Iterator[Step]:
         """Raises NotVideo."""
         try:
-            container = av.open(str(self._path), options={"max_pixels": str(MAX_PIXELS)})
+            container = av.open(f"file:{self._path}", options=dict(OPTIONS))
         except (av.error.FFmpegError, OSError, ValueError) as error:
             word = type(error).__name__
             raise NotVideo(
@@ -86,7 +99,7 @@ class Replay:
             Decoder(stream.codec_context.name, stream.codec_context.extradata),
             self.gate,
             self._judge,
-            shown=lambda _picture, _at_s: self._count("decoded"),
+            shown=self._show,
             count=self._count,
         )
         times, at_s = StreamTime(), 0.0
@@ -107,6 +120,10 @@ class Replay:
                     yield packet
         except (av.error.FFmpegError, OSError):
             self._count("damaged")
+
+    def _show(self, picture: av.VideoFrame, at_s: float) -> None:
+        self._count("decoded")
+        self._shown(picture, at_s)
 
     def _count(self, what: str) -> None:
         self.counters[what] += 1
