@@ -97,7 +97,9 @@ def watch_film(options: argparse.Namespace) -> int:
         paper.document({"kind": error.trouble, "detail": error.detail})
         return EXIT_TROUBLE
     except BrokenPipeError:  # whoever read has seen enough; what Python writes at its end must go somewhere
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
         return EXIT_TROUBLE
 
 

@@ -118,7 +118,8 @@ def look_at(path: Path) -> Film:
         with av.open(f"file:{path}", options=dict(OPTIONS)) as container:
             stream = next(iter(container.streams.video), None)
             if stream is None or stream.codec_context is None:
-                raise FilmError(FilmTrouble.NO_PICTURE, path)
+                sound = bool(container.streams.audio)
+                raise FilmError(FilmTrouble.NO_PICTURE if sound else FilmTrouble.NOT_VIDEO, path)
             codec, width, height = stream.codec_context.name, stream.width, stream.height
             if codec not in CODECS:
                 # whatever is written in letters passes as teletext art for libav

@@ -148,6 +148,8 @@ class Outcome:
     """Stream time in which every packet was decoded."""
     damaged: bool = False
     """The file could be read only as far as ``stream_s``."""
+    untimed: bool = False
+    """The file tells no times: they are by its frame rate, as far as it tells one."""
     stopped: bool = False
     """Whoever watched did not wait for the end."""
     gate: dict[str, int] = field(default_factory=dict)
@@ -212,12 +214,14 @@ class Rehearsal:
         )
         self._masks = PrivacyMasks(zones)
         self._pictures = pictures
-        self._replay = Replay(film.path, self, gate=self._gate, shown=self._show)
+        self._replay = Replay(
+            film.path, self._judge, gate=self._gate, shown=self._show, judged=self._overhear
+        )
         self._film = film
         self._now_s = 0.0
         self._shown: av.VideoFrame | None = None
-        self._seen: dict[float, tuple[Foreground | None, Image | None]] = {}
-        """Of the packet in hand, by time: what each judged picture showed, and how it looked."""
+        self._overheard: list[tuple[Foreground | None, Image | None]] = []
+        """Of the packet in hand: what each judged picture showed, and how it looked."""
         self._going: dict[str, Happening] = {}
         self._open: set[tuple[SceneTopic, str]] = set()
         self._quiet_still = False
@@ -225,17 +229,6 @@ class Rehearsal:
         self._apart_s = 0.0
         self.timeline = Timeline()
         self.outcome = Outcome()
-
-    def judge(self, frame: Frame) -> Sequence[Finding]:
-        """The box's judge, overheard. Only for the pipeline."""
-        findings = self._judge.judge(frame)
-        picture = None
-        if self._pictures:
-            began_s = time.process_time()
-            picture = self._looked_like(frame, findings)
-            self._apart_s += time.process_time() - began_s
-        self._seen[frame.pts_s] = (self._judge.seen, picture)
-        return findings
 
     def decisions(self) -> Generator[Decision]:
         """Everything that was decided, in order. Raises FilmError. Not run to its end, what was seen until
@@ -269,13 +262,14 @@ class Rehearsal:
         self.timeline.packet(packet)
         for act in teller.heard(broken=self._replay.counters["broken_keyframes"]):
             yield teller.told(packet.at_s, act)
-        for looked in step.looked:
-            yield self._looked(looked, teller)
-        self._seen.clear()
+        overheard, self._overheard = self._overheard, []
+        for looked, (seen, picture) in zip(step.looked, overheard, strict=True):
+            yield self._looked(looked, seen, picture, teller)
 
-    def _looked(self, looked: Looked, teller: _Teller) -> Decision:
+    def _looked(
+        self, looked: Looked, seen: Foreground | None, picture: Image | None, teller: _Teller
+    ) -> Decision:
         frame = looked.frame
-        seen, picture = self._seen.get(frame.pts_s, (None, None))
         events = self._debouncer.see(looked.findings, Moment(frame.mono_s, self._wall(frame.pts_s)))
         for event in events:
             box = next((f.box for f in looked.findings if _about(f) == _about(event)), None)
@@ -364,6 +358,7 @@ class Rehearsal:
         outcome.packets, outcome.keyframes = counters["packets"], counters["keyframes"]
         outcome.decoded, outcome.judged = counters["decoded"], counters["judged"]
         outcome.damaged = bool(counters["damaged"])
+        outcome.untimed = bool(counters["untimed"])
         outcome.gate = dict(state.counters)
         outcome.left_out = {name: counters[name] for name in ("broken_keyframes", "kept_dropped")}
         outcome.mode, outcome.hearing = state.mode, self._gate.hearing
@@ -374,6 +369,15 @@ class Rehearsal:
 
     def _show(self, picture: av.VideoFrame, _at_s: float) -> None:
         self._shown = picture
+
+    def _overhear(self, looked: Looked) -> None:
+        """A picture was judged just now: keep what is gone with the next one."""
+        picture = None
+        if self._pictures:
+            began_s = time.process_time()
+            picture = self._looked_like(looked.frame, looked.findings)
+            self._apart_s += time.process_time() - began_s
+        self._overheard.append((self._judge.seen, picture))
 
     def _looked_like(self, frame: Frame, findings: Sequence[Finding]) -> Image | None:
         """A small picture where something was found; the still is taken on the way."""

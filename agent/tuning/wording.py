@@ -187,6 +187,11 @@ def _troubles(outcome: Outcome) -> Iterator[tuple[str, str]]:
     broken = outcome.left_out.get("broken_keyframes", 0)
     if broken:
         yield (f"{broken} 个关键帧损坏", f"{broken} key frames are broken")
+    if outcome.untimed:
+        yield (
+            "文件没有时间信息，时间按帧率推算",
+            "the file tells no times; they are reckoned from its frame rate",
+        )
     if outcome.damaged:
         yield (
             f"！文件在 {at(outcome.stream_s)} 处损坏，之后未看；请重新导出",
@@ -277,5 +282,6 @@ def summary_value(outcome: Outcome) -> Mapping[str, object]:
             if kind
         ],
         "damaged": outcome.damaged,
+        "untimed": outcome.untimed,
         "stopped": outcome.stopped,
     }

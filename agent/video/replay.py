@@ -64,9 +64,11 @@ class Replay:
         *,
         gate: DecodeGate | None = None,
         shown: Callable[[av.VideoFrame, float], object] = lambda _picture, _at_s: None,
+        judged: Callable[[Looked], object] = lambda _looked: None,
     ) -> None:
-        """``shown`` is told every decoded picture with its time, before it is judged."""
+        """``shown`` is told every decoded picture with its time before, ``judged`` right after."""
         self._shown = shown
+        self._judged = judged
         self.gate = gate or Cascade()
         self.counters: Counter[str] = Counter(packets=0, keyframes=0, decoded=0, judged=0)
         self._path = path
@@ -104,8 +106,11 @@ class Replay:
         )
         times, at_s = StreamTime(), 0.0
         for packet in self._packets(container, stream):
-            at_s = times.of(packet, at_s)
-            looked = tuple(pipeline.take(packet, pts_s=at_s, mono_s=at_s))
+            if packet.pts is None and packet.dts is None:
+                at_s += self._untimed(packet, stream)
+            else:
+                at_s = times.of(packet, at_s)
+            looked = tuple(self._overheard(pipeline.take(packet, pts_s=at_s, mono_s=at_s)))
             self._count("packets")
             self.counters["keyframes"] += packet.is_keyframe
             self.counters["judged"] += len(looked)
@@ -120,6 +125,20 @@ class Replay:
                     yield packet
         except (av.error.FFmpegError, OSError):
             self._count("damaged")
+
+    def _untimed(self, packet: av.Packet[VideoStream], stream: VideoStream) -> float:
+        """How long a packet lasts where the file tells no times: a plain stream without a container."""
+        self.counters["untimed"] += 1
+        if self.counters["untimed"] == 1:
+            return 0.0
+        if packet.duration and packet.time_base:
+            return float(packet.duration * packet.time_base)
+        return 1.0 / float(stream.average_rate or stream.base_rate or 25)
+
+    def _overheard(self, looks: Iterator[Looked]) -> Iterator[Looked]:
+        for looked in looks:
+            self._judged(looked)
+            yield looked
 
     def _show(self, picture: av.VideoFrame, at_s: float) -> None:
         self._count("decoded")
