@@ -225,6 +225,12 @@ class _Showing:
             written["page"] = options.page
         for path in written.values():
             self._say(both(f"已写入 {path}", f"written: {path}"))
+        if options.page is not None:
+            self._say(
+                both(
+                    "页面含有画面，请按录像保管", "the page holds pictures: keep it as you keep the recording"
+                )
+            )
         return written
 
     def _document(self, film: Film, outcome: Outcome, written: Mapping[str, Path]) -> Mapping[str, object]:

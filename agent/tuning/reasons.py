@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_NUMBER = r"([0-9.]+%?)"
+_NUMBER = r"(-?[0-9.]+%?)"
 
 
 def _pattern(english: str) -> re.Pattern[str]:
@@ -21,12 +21,15 @@ _TABLE: Final = tuple(
         ("# of the picture moves inside, # levels", "区域内移动占画面 {0}，灰度差 {1}"),
         ("# of the picture stands inside", "区域内目标占画面 {0}"),
         ("nothing moves inside", "区域内无移动"),
+        ("nothing stands still", "没有静止的新物体"),
+        ("nothing of that kind stands still", "没有此类静止物体"),
         ("nothing inside", "区域内无目标"),
         ("outside its schedule", "不在布防时段"),
         ("another view", "视角已变"),
         ("the light changed in # of the picture", "画面 {0} 的光线变了"),
         ("only the light changed, in # of the picture", "只是光线变化，占画面 {0}"),
         ("not judged: *", "未判断：{0}"),
+        ("not yet # s", "不到 {0} 秒"),
         ("inside for # of # s", "已停留 {0} 秒，需 {1} 秒"),
         ("inside for # s, # s allowed", "已停留 {0} 秒，限 {1} 秒"),
         ("crossed *, # of the picture, # levels", "越线 {0}，占画面 {1}，灰度差 {2}"),

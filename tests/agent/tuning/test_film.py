@@ -130,6 +130,16 @@ def copied(film: Path, to: Path, *, keys: bool = True) -> Path:
     return to
 
 
+def test_h265_is_watched_as_well(tmp_path: Path) -> None:
+    options = {
+        "preset": "ultrafast",
+        "x265-params": "keyint=20:min-keyint=20:bframes=0:pools=1:log-level=none",
+    }
+    path = encode(films.pictures(18), tmp_path / "visit.mkv", codec="libx265", kbps=400, options=options)
+    assert look_at(path).codec == "hevc"
+    assert [round(one.start_s) for one in watched(path).outcome.events] == [10]
+
+
 def test_without_a_key_frame_it_says_so(film: Path, tmp_path: Path) -> None:
     path = copied(film, tmp_path / "tail.mp4", keys=False)
     with pytest.raises(FilmError) as caught:
