@@ -202,12 +202,13 @@ class _Showing:
                 "有布防时段，但没有 --begins：按始终布防看",
                 "zones have schedules and --begins is missing: they count at all times",
             )
-        if self._options.shed:
-            allowance = _ALLOWANCES[self._options.shed]
-            runs = ("不连续解码", "no runs") if not allowance.runs else ("可连续解码", "runs allowed")
+        allowance = _ALLOWANCES.get(self._options.shed, FULL_ALLOWANCE)
+        if not allowance.runs:
+            yield both("如同过载：只判断关键帧", "as when too busy: key frames alone are judged")
+        elif allowance is not FULL_ALLOWANCE:
             yield both(
-                f"如同过载：每秒最多判断 {allowance.max_fps:g} 帧，{runs[0]}",
-                f"as when too busy: {allowance.max_fps:g} pictures judged a second at most, {runs[1]}",
+                f"如同过载：每秒最多判断 {allowance.max_fps:g} 帧",
+                f"as when too busy: {allowance.max_fps:g} pictures judged a second at most",
             )
 
     def _written(self, film: Film, rehearsal: Rehearsal) -> Mapping[str, Path]:

@@ -150,6 +150,8 @@ class Outcome:
     """The file could be read only as far as ``stream_s``."""
     untimed: bool = False
     """The file tells no times: they are by its frame rate, as far as it tells one."""
+    time_jumps: int = 0
+    """Pauses and new clocks in the file: later times go on without them."""
     stopped: bool = False
     """Whoever watched did not wait for the end."""
     gate: dict[str, int] = field(default_factory=dict)
@@ -227,6 +229,7 @@ class Rehearsal:
         self._quiet_still = False
         self._thumbs = 0
         self._apart_s = 0.0
+        self._unfinished = True
         self.timeline = Timeline()
         self.outcome = Outcome()
 
@@ -242,6 +245,7 @@ class Rehearsal:
                     paused_s = time.process_time()
                     yield decision
                     outside_s += time.process_time() - paused_s
+            self._unfinished = False
         except NotVideo as error:
             gone = FilmTrouble.NOT_VIDEO if self._film.path.exists() else FilmTrouble.VANISHED
             raise FilmError(gone, self._film.path) from error
@@ -249,6 +253,8 @@ class Rehearsal:
             self.outcome.cpu_s = time.process_time() - began_s - outside_s - self._apart_s
             self._finish()
         counters = self._replay.counters
+        if not counters["packets"]:
+            raise FilmError(FilmTrouble.NOT_VIDEO, self._film.path)
         if not counters["decoded"]:
             none = counters["keyframes"] == 0
             raise FilmError(FilmTrouble.NO_KEY_FRAME if none else FilmTrouble.UNDECODABLE, self._film.path)
@@ -357,13 +363,21 @@ class Rehearsal:
         outcome.stream_s = self.timeline.end_s
         outcome.packets, outcome.keyframes = counters["packets"], counters["keyframes"]
         outcome.decoded, outcome.judged = counters["decoded"], counters["judged"]
-        outcome.damaged = bool(counters["damaged"])
+        outcome.damaged = bool(counters["damaged"]) or self._ends_early()
+        outcome.time_jumps = counters["time_jumps"]
         outcome.untimed = bool(counters["untimed"])
         outcome.gate = dict(state.counters)
         outcome.left_out = {name: counters[name] for name in ("broken_keyframes", "kept_dropped")}
         outcome.mode, outcome.hearing = state.mode, self._gate.hearing
         outcome.held_back = self._debouncer.held_back
         self._shown = None
+
+    def _ends_early(self) -> bool:
+        """Whether the file was cut off: its head tells more time than there is, and none was left out."""
+        told_s = self._film.duration_s
+        if told_s is None or self._replay.counters["time_jumps"] or self._unfinished:
+            return False
+        return self.timeline.end_s < 0.9 * told_s - 2.0
 
     # --- pictures ------------------------------------------------------------------------------
 

@@ -192,10 +192,16 @@ def _troubles(outcome: Outcome) -> Iterator[tuple[str, str]]:
             "文件没有时间信息，时间按帧率推算",
             "the file tells no times; they are reckoned from its frame rate",
         )
+    if outcome.time_jumps:
+        yield (
+            f"文件时间有 {outcome.time_jumps} 处跳跃，之后的时间不含间断",
+            f"the file's clock jumps {outcome.time_jumps} times; later times go on without the gap",
+        )
     if outcome.damaged:
         yield (
-            f"！文件在 {at(outcome.stream_s)} 处损坏，之后未看；请重新导出",
-            f"the file is damaged at {at(outcome.stream_s)}, what follows was not seen; export it again",
+            f"！文件在 {at(outcome.stream_s)} 处损坏或被截断，之后未看；请重新导出",
+            f"the file is damaged or cut off at {at(outcome.stream_s)}, what follows was not seen; "
+            "export it again",
         )
     if outcome.stopped:
         yield (f"！已中断，只看到 {at(outcome.stream_s)}", f"stopped; seen as far as {at(outcome.stream_s)}")
@@ -283,5 +289,6 @@ def summary_value(outcome: Outcome) -> Mapping[str, object]:
         ],
         "damaged": outcome.damaged,
         "untimed": outcome.untimed,
+        "time_jumps": outcome.time_jumps,
         "stopped": outcome.stopped,
     }

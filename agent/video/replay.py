@@ -110,6 +110,7 @@ class Replay:
                 at_s += self._untimed(packet, stream)
             else:
                 at_s = times.of(packet, at_s)
+                self.counters["time_jumps"] += times.jumped
             looked = tuple(self._overheard(pipeline.take(packet, pts_s=at_s, mono_s=at_s)))
             self._count("packets")
             self.counters["keyframes"] += packet.is_keyframe
@@ -123,7 +124,7 @@ class Replay:
             for packet in container.demux(stream):
                 if packet.size:
                     yield packet
-        except (av.error.FFmpegError, OSError):
+        except (av.error.FFmpegError, OSError, IndexError):  # IndexError: a stream that was not there before
             self._count("damaged")
 
     def _untimed(self, packet: av.Packet[VideoStream], stream: VideoStream) -> float:

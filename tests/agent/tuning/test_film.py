@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -170,6 +171,50 @@ def test_a_file_cut_off_in_the_middle_is_seen_to_where_it_ends(film: Path, tmp_p
     outcome = watched(whole).outcome
     assert 8 < outcome.stream_s < films.SECONDS * 0.8
     assert outcome.events
+
+
+def test_one_cut_off_whose_head_tells_more_is_told_to_be_damaged(film: Path, tmp_path: Path) -> None:
+    path = copied(film, tmp_path / "cut.mkv")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 6 // 10])
+    assert watched(path).outcome.damaged
+    assert not watched(film).outcome.damaged
+
+
+@pytest.mark.parametrize("form", ["mp4", "mkv", "ts", "flv"])
+def test_whatever_a_file_holds_it_ends_with_an_answer(film: Path, tmp_path: Path, form: str) -> None:
+    """Bytes flipped, cut, put in between; the same each time."""
+    rng = random.Random(form)
+    whole = copied(film, tmp_path / f"whole.{form}").read_bytes()
+    path = tmp_path / f"broken.{form}"
+    for _ in range(5):
+        data = bytearray(whole)
+        for _ in range(rng.choice((1, 5, 50, 500))):
+            data[rng.randrange(len(data))] = rng.randrange(256)
+        place = rng.randrange(len(data))
+        data[place:place] = rng.randbytes(rng.choice((0, 0, 700)))
+        path.write_bytes(data[: rng.randrange(len(data) // 4, len(data))])
+        try:
+            outcome = watched(path).outcome
+        except FilmError as error:
+            assert " / " in error.detail
+        else:
+            assert outcome.decoded > 0
+
+
+def test_a_pause_in_the_file_is_left_out_of_its_times_and_said(film: Path, tmp_path: Path) -> None:
+    path = tmp_path / "pause.mkv"
+    with av.open(str(film)) as given, av.open(str(path), "w") as made:
+        stream = made.add_stream_from_template(given.streams.video[0])
+        for packet in given.demux(given.streams.video[0]):
+            if packet.size and packet.pts is not None and packet.dts is not None:
+                late = 0 if packet.pts * packet.time_base < 18 else round(600 / packet.time_base)
+                packet.pts, packet.dts = packet.pts + late, packet.dts + late
+                packet.stream = stream
+                made.mux(packet)
+    outcome = watched(path).outcome
+    assert outcome.time_jumps == 1
+    assert not outcome.damaged
+    assert outcome.stream_s == pytest.approx(films.SECONDS, abs=1)
 
 
 def test_one_that_goes_away_after_it_was_looked_at_is_told(film: Path, tmp_path: Path) -> None:

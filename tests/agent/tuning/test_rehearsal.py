@@ -140,6 +140,20 @@ def test_when_the_box_is_too_busy_key_frames_alone_are_judged(film: Path) -> Non
     assert rehearsal.outcome.open_s == 0.0
 
 
+def test_a_runner_between_key_frames_is_heard_in_the_packets(tmp_path: Path) -> None:
+    path = films.runner(tmp_path)
+    rehearsal = rehearsed(path, "")
+    alarmed = [one for one in rehearsal.decisions() if one.act is Act.ALARM]
+    assert alarmed and alarmed[0].at_s == pytest.approx(films.FLASH[0], abs=0.8)
+    assert max(one.surprise for one in rehearsal.timeline.columns) > 3.0
+    assert rehearsal.outcome.gate["alarms_right"] == 1
+    assert [one.topic for one in rehearsal.outcome.events] == [SceneTopic.MOTION]
+    shed = rehearsed(path, "", allowance=KEYS_ONLY)
+    acts = [one.act for one in shed.decisions()]
+    assert Act.SHED in acts and Act.ALARM not in acts
+    assert shed.outcome.events == []
+
+
 def test_masks_are_black_in_every_picture_that_is_kept(film: Path) -> None:
     rehearsal = rehearsed(film)
     list(rehearsal.decisions())
