@@ -4,7 +4,7 @@ SHELL := /bin/sh
 PY := .venv/bin/python
 PYTEST := $(PY) -m pytest
 
-.PHONY: help setup setup-test demo demo-check test check fix story bench footage identify-recorded docs bench-devices fuzz-devices hostile-devices discovery-figures find-64 lock
+.PHONY: help setup setup-test demo demo-check test check fix story bench footage vqd-table identify-recorded docs bench-devices setup-bench bench-sight bench-sight-long fuzz-devices hostile-devices discovery-figures find-64 live-64 fuzz-sight lock
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -52,11 +52,23 @@ footage: setup-test ## real footage over RTSP: motion where something moves, non
 identify-recorded: setup-test ## recorded answers of real devices: who each one is, or why not
 	@$(PY) -m tests.support.identify_recorded
 
+vqd-table: setup-test ## picture faults put in against picture faults named, on scenes and footage, and in all weathers
+	@$(PY) -m tests.support.vqd_table --limits
+
 bench: setup-test ## measurements, ours beside the peers' in one run
 	@$(PY) -m bench
 
 bench-devices: setup-test ## devices: ours beside onvif-zeep at 1, 10, 50; the steady state of 64; 10,000 climbs
 	@$(PY) -m bench devices_cost
+
+setup-bench:
+	@deploy/setup.sh bench
+
+bench-sight: setup-bench ## sight: ours beside Motion, Frigate's shape, MOG2 on the same streams; latency (6 minutes)
+	@$(PY) -m bench sight
+
+bench-sight-long: setup-bench ## the same over hours of stream
+	@$(PY) -m bench.sight --long
 
 fuzz-devices: setup-test ## mutated answers of devices for FUZZ_S seconds (600): no crash, no hang, flat memory
 	@$(PY) -m tests.support.fuzz_devices --seconds $${FUZZ_S:-600}
@@ -69,6 +81,12 @@ discovery-figures: setup-test ## a /24 and a /22 found over real multicast in a 
 
 find-64: setup-test ## 64 devices on loopback from discovery to under care, within 180 s
 	@$(PY) -m tests.support.find_village
+
+live-64: setup-test ## 64 live RTSP streams of 720p15 watched by a real box for LIVE_MIN minutes (30): lag, memory, CPU
+	@$(PY) -m tests.support.live_streams --streams 64 --minutes $${LIVE_MIN:-30}
+
+fuzz-sight: setup-test ## mutated H.264, H.265, RTP and RTSP for FUZZ_S seconds (600): no crash, no hang, a reason each time
+	@$(PY) -m tests.support.fuzz_sight --seconds $${FUZZ_S:-600}
 
 lock: ## resolve the dependencies anew into requirements.lock
 	@uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-header --no-annotate \

@@ -10,7 +10,7 @@ import sys
 import threading
 from pathlib import Path
 
-from agent.cli import devices, watching
+from agent.cli import devices, sight, watching
 from agent.cli.desk import WrongArguments, opened
 from agent.cli.parser import Misused, Parser
 from agent.config import Config, load_config
@@ -84,6 +84,7 @@ def _parser(*, by_host: bool = False) -> argparse.ArgumentParser:
         )
     devices.add_to(commands, by_host=by_host)
     watching.add_to(commands)
+    sight.add_to(commands)
     return parser
 
 

@@ -20,9 +20,12 @@ from importlib.metadata import version
 from pathlib import Path
 
 from agent import marks
-from agent.config import Config, DeviceSection, SearchSection
+from agent.config import Config, DeviceSection, ObjectsSection, SearchSection
 from agent.detect.for_device import judge_for
+from agent.detect.object_kinds import ModelRefused
+from agent.detect.object_model import Layout, ModelSpec, ObjectDesk, ObjectModel
 from agent.detect.rules import WallTime
+from agent.detect.vqd.sun import COUNTY, daylight
 from agent.devices import search_sentences
 from agent.devices.limits import Limits
 from agent.devices.room import OnvifRoom
@@ -38,10 +41,13 @@ from agent.outbox.vault import SealedVault
 from agent.ports import DeviceAdapter, Found, Ledger
 from agent.services import moving_words
 from agent.services.admission import MOST_DEVICES, admitted, where_met
+from agent.services.clips import REACH_S, ClipDesk, ClipTimes
 from agent.services.commander import Commander
 from agent.services.configurator import Configurator, Setting
 from agent.services.counting import Counting
+from agent.services.episodes import Merging
 from agent.services.found_rows import FoundRows
+from agent.services.governor import Governor
 from agent.services.listener import Listener
 from agent.services.logins import Logins
 from agent.services.mover import Mover
@@ -49,12 +55,14 @@ from agent.services.prober import Prober
 from agent.services.recordings import RecordingRounds
 from agent.services.register import DeviceRegister
 from agent.services.reporter import BoxFacts, Reporter
+from agent.services.scene_book import SceneBook
 from agent.services.tours import TourWatch
 from agent.services.turns import THREADS
 from agent.services.unusable import UnusableDevices
 from agent.services.watcher import Watcher
-from agent.video.room import PyavRoom
-from agent.video.stills import jpeg
+from agent.video.ring import RingBounds
+from agent.video.room import PyavRoom, VideoConfig
+from agent.video.stills import still
 from protocol.messages import BoxEvent, Command, TwinDesired
 from protocol.topics import down_filters
 from protocol.words import DeviceClass
@@ -73,6 +81,9 @@ to the silent device, and the making of a pull point stay below 45 s."""
 EXPECTED = (AgentError, LinkDown)
 STOP_S, CLOSE_S = 7.0, 4.0
 """A supervisor waits 10 s. What devices hold up is given back within the second, side by side."""
+RING_SPARE_S = REACH_S + 3.0
+"""What a stream keeps beyond the seconds before an event: until it is certain and its clip is asked for."""
+MODEL_BYTES = 256 << 20
 BINDERS = 8
 """Devices that are followed at once: each may take 4 s where the old place hangs."""
 
@@ -100,6 +111,7 @@ class BoxApp:
         self._taking_in = threading.Lock()
         self._binders = ThreadPoolExecutor(max_workers=BINDERS, thread_name_prefix="rebind")
         key = read_mac_key(config.centre.mac_key_file)
+        objects = read_object_model(config.objects)
         data_dir = config.box.data_dir
         self.store = Store(
             data_dir / "box.db",
@@ -143,19 +155,41 @@ class BoxApp:
             listed=frozenset(section.id for section in config.devices),
         )
         self.unusable = UnusableDevices(log_=self.store, clock=self._clock)
-        self.video = PyavRoom(clock=self._clock)
+        times = ClipTimes(config.watch.clip_before_s, config.watch.clip_after_s)
+        ring = RingBounds(times.before_s + RING_SPARE_S if times.wanted else 0.0)
+        self.video = PyavRoom(VideoConfig(ring=ring), clock=self._clock)
+        self.clips = ClipDesk(
+            lambda device, since_s, until_s: self.watcher.record(device, since_s, until_s),
+            stills=self.stills,
+            clock=self._clock,
+            times=times,
+        )
+        self.book = SceneBook(
+            log_=self.store,
+            clock=self._clock,
+            notebook=self.notebook,
+            merging=Merging(cool_down_s=config.watch.cool_down_s),
+            clips=self.clips,
+        )
         self.prober = Prober(log_=self.store, clock=self._clock, watch=config.watch)
         self.watcher = Watcher(
             self.video,
             log_=self.store,
             stills=self.stills,
-            encode=jpeg,
-            judge_for=partial(judge_for, wall=wall_time(self._clock, config.box.time_zone)),
+            show=still,
+            judge_for=partial(
+                judge_for,
+                wall=wall_time(self._clock, config.box.time_zone),
+                objects=objects,
+                daylight=lambda: daylight(self._clock.now(), latitude=COUNTY[0], longitude=COUNTY[1]),
+            ),
             new_episode=_new_episode,
             clock=self._clock,
             watch=config.watch,
             on_change=self.prober.nudge,
+            book=self.book,
         )
+        self.governor = Governor(self.watcher, log_=self.store, clock=self._clock, bounds=config.bounds)
         self.prober.watcher = self.watcher
         self.prober.on_back = self._listen_again
         self.prober.heard = self._heard
@@ -188,7 +222,12 @@ class BoxApp:
         self.reporter.on_desired = self._desire
         self.link = self._make_link()
         self.reporter.attach(self.link)
-        self.monitor = Monitor(host=config.monitor.host, port=config.monitor.port, ready=self.missing)
+        self.monitor = Monitor(
+            host=config.monitor.host,
+            port=config.monitor.port,
+            ready=self.missing,
+            pages={"/sight": self.governor.report},
+        )
 
     # --- life ----------------------------------------------------------------------------------
 
@@ -207,6 +246,9 @@ class BoxApp:
         self._work("upload", self.stills.upload_one, Backoff(base_s=1, ceiling_s=60))
         self._work("command", self.commander.step)
         self._work("watch", self.watcher.step)
+        self._work("book", self.book.step, Backoff(base_s=1, ceiling_s=10))
+        self._work("clip", self.clips.step)
+        self._work("govern", self.governor.step)
         rounds = self._work("recordings", self.recordings.step, Backoff(base_s=5, ceiling_s=60))
         self.recordings.on_sooner = rounds.wake
         self._work("count", self.counting.step)
@@ -245,6 +287,8 @@ class BoxApp:
         listeners = [each for each, *_ in self._listeners.values()]
         endings: list[Callable[[], object]] = [self._end_following, self.watcher.close, self.tours.close]
         together("close", [*endings, *(each.close for each in listeners)], within_s=CLOSE_S)
+        self.clips.close()
+        self.book.close()
         self.reporter.say_goodbye()
         for worker in workers:
             worker.stop(max(0.1, ends_s - time.monotonic()))
@@ -290,6 +334,7 @@ class BoxApp:
             take_still=self.watcher.take_still,
             notebook=self.notebook,
             hear=self.counting.hear,
+            book=self.book,
         )
         backoff = Backoff(base_s=LISTEN_BASE_S, ceiling_s=LISTEN_CEILING_S)
         worker = self._work(f"listen-{device.id}", listener.step, backoff)
@@ -531,6 +576,34 @@ class BoxApp:
     def _connected(self) -> None:
         self.reporter.announce()
         self._report_twin()
+
+
+def read_object_model(section: ObjectsSection) -> ObjectDesk | None:
+    """The configured object model, loaded; None when there is none. Raises ConfigError naming the file."""
+    path = section.model_file
+    if path is None:
+        return None
+    try:
+        if path.stat().st_size > MODEL_BYTES:
+            raise ConfigError(
+                str(path),
+                [f"模型文件超过 {MODEL_BYTES >> 20} MiB / the model is larger than {MODEL_BYTES >> 20} MiB"],
+            )
+        onnx = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(str(path), [f"无法读取模型 / the model cannot be read: {error}"]) from error
+    spec = ModelSpec(
+        sha256=section.sha256 or "",
+        classes=section.classes,
+        width_px=section.width_px,
+        height_px=section.height_px,
+        layout=Layout(section.layout),
+        least_score=section.least_score,
+    )
+    try:
+        return ObjectDesk(ObjectModel(onnx, spec), runs_per_s=section.runs_per_s)
+    except ModelRefused as error:
+        raise ConfigError(str(path), [str(error)]) from error
 
 
 def wall_time(clock: Clock, time_zone: str) -> WallTime:

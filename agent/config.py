@@ -14,7 +14,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
     BaseModel,
@@ -73,7 +73,7 @@ class CentreSection(Section):
     cert_file: Path | None = Field(None, description="This box's certificate.")
     key_file: Path | None = Field(None, description="This box's private key.")
     mac_key_file: Path = Field(description="File with this box's entry key: 32 bytes in base64.")
-    evidence_url: str | None = Field(None, description="Base URL of the county's HTTP door, for stills.")
+    evidence_url: str | None = Field(None, description="Base URL of the county's HTTP door, for evidence.")
     keepalive_s: int = Field(10, ge=5, le=300, description="MQTT keep-alive in seconds.")
 
     @model_validator(mode="after")
@@ -105,13 +105,30 @@ class WatchSection(Section):
         0.5, description="How long something must move before it is an event."
     )
     motion_hold_s: Seconds = Field(6, description="How long it must be quiet before the event ends.")
+    cool_down_s: Annotated[float, Field(ge=0, le=120)] = Field(
+        10,
+        description="An event that begins again so soon after its end goes on; its end is told so late.",
+    )
+    clip_before_s: Annotated[float, Field(ge=0, le=15)] = Field(
+        5, description="Seconds of a clip before an event; 0 with clip_after_s 0: no clips. Motion has none."
+    )
+    clip_after_s: Annotated[float, Field(ge=0, le=30)] = Field(
+        10, description="Seconds of a clip after an event began; some 1 MB on the line in all."
+    )
     covered_confirm_s: Seconds = Field(600, description="Covered lens (V06) before it is a fault.")
     dark_confirm_s: Seconds = Field(
         300, description="Dark (V02) or over-bright (V03) picture before it is a fault."
     )
     frozen_confirm_s: Seconds = Field(60, description="Frozen picture (V05) before it is a fault.")
     blurred_confirm_s: Seconds = Field(
-        1800, description="Blurred (V04) or moved (V14) picture before it is a fault."
+        1800, description="Blurred (V04) or low-contrast (V10) picture before it is a fault."
+    )
+    disturbed_confirm_s: Seconds = Field(
+        600, description="Noise (V08), stripes (V09) or shaking (V12) before it is a fault."
+    )
+    moved_confirm_s: Seconds = Field(600, description="Moved camera (V14) before it is a fault.")
+    colour_confirm_s: Seconds = Field(
+        3600, description="Colour cast (V07) or grey by day (V11) before it is a fault."
     )
     clear_confirm_s: Seconds = Field(30, description="Good picture before a fault is over.")
 
@@ -123,7 +140,21 @@ class BoundsSection(Section):
     grace_h: int = Field(
         72, ge=1, le=720, description="Hours an acknowledged entry is kept for a restored county."
     )
-    spool_mb: int = Field(200, ge=1, le=10_000, description="Megabytes of stills waiting for upload at most.")
+    spool_mb: int = Field(
+        200, ge=1, le=10_000, description="Megabytes of evidence waiting for upload at most."
+    )
+    cpu_share: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.6,
+        description="Share of all processor cores the box's process may use, 0 to 1. Above it pictures are "
+        "judged less, those of closed zones last; video is read as before.",
+    )
+    memory_mb: int = Field(
+        1024,
+        ge=128,
+        le=65_536,
+        description="Megabytes of memory the process may use; above it pictures are judged less. 64 streams "
+        "take some 400.",
+    )
 
 
 class MonitorSection(Section):
@@ -148,6 +179,37 @@ _KEYS_OF: Final[Mapping[str, ZoneKind]] = {
 _NOT_OF_MASKS: Final = ("min_size_ratio", "max_size_ratio", "sensitivity")
 _LEAST_AREA_RATIO = 0.0002
 _LEAST_LINE_RATIO = 0.02
+
+
+class ObjectsSection(Section):
+    """An object model of the operator's own, for persons, vehicles and animals; without a file, none."""
+
+    model_file: Path | None = Field(
+        None, description="ONNX file. Models that tell faces, plates or who somebody is are refused."
+    )
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{64}$")] | None = Field(
+        None, description="SHA-256 of that file; another file is not loaded."
+    )
+    classes: tuple[Annotated[str, StringConstraints(min_length=1, max_length=40)], ...] = Field(
+        (),
+        max_length=400,
+        description="Names of its classes in the order of its output (COCO, VOC and alike).",
+    )
+    layout: Literal["yolo8", "yolo5", "ssd"] = Field("yolo8", description="How its output is laid out.")
+    width_px: int = Field(640, ge=16, le=1280, description="Width of its input.")
+    height_px: int = Field(640, ge=16, le=1280, description="Height of its input.")
+    least_score: Annotated[float, Field(gt=0, le=1)] = Field(0.4, description="Score from which it counts.")
+    runs_per_s: Annotated[float, Field(gt=0, le=50)] = Field(
+        2.0, description="Runs a second for all cameras together; what is beyond is passed over."
+    )
+
+    @model_validator(mode="after")
+    def _model_is_whole(self) -> ObjectsSection:
+        if self.model_file is not None and (self.sha256 is None or not self.classes):
+            raise ValueError(
+                "填了 model_file，还要填 sha256 和 classes / model_file needs sha256 and classes"
+            )
+        return self
 
 
 class ZoneSection(Section):
@@ -397,6 +459,7 @@ class Config(Section):
     bounds: BoundsSection = BoundsSection()
     monitor: MonitorSection = MonitorSection()
     search: SearchSection = SearchSection()
+    objects: ObjectsSection = ObjectsSection()
     devices: tuple[DeviceSection, ...] = Field((), alias="device", max_length=256)
 
     @field_validator("devices")

@@ -2,6 +2,7 @@
 
     AgentError
     ├── ConfigError        bad input: the configuration; lists every problem at once
+    ├── NotVideo           bad input: a file that is to be watched
     ├── DeviceError        the world: a device; ``kind`` says what the operator does next
     ├── StoreFull          the world: the outbox reached its bound
     └── StoreBroken        the world: the outbox file cannot be read; it was moved aside
@@ -27,6 +28,10 @@ class ConfigError(AgentError):
         self.where = where
         self.problems = problems
         super().__init__(f"{where}: " + "; ".join(problems))
+
+
+class NotVideo(AgentError):
+    """A file without H.264 or H.265 video, or one that cannot be read. Its text says so in both languages."""
 
 
 class StoreFull(AgentError):

@@ -25,8 +25,27 @@ PASSAGE_REPORTS = Counter(
 SILENT_DEVICES = Gauge("outpost_silent_devices", "Counting devices that tell improbably few passages.")
 TOURS_STOPPED = Gauge("outpost_tours_stopped", "Heads that do not go on their tour.")
 STREAMS = Gauge("outpost_streams", "Streams by state.", ["state"])
+STREAM_MODES = Gauge(
+    "outpost_stream_modes",
+    "Streams that are up, by where their pictures come from while nothing is there: key frames, key frames "
+    "asked for, one picture a second.",
+    ["mode"],
+)
+STREAMS_RUNNING = Gauge("outpost_streams_running", "Streams of which every packet is decoded now.")
+STREAM_LAG = Gauge("outpost_stream_lag_seconds", "How far the judging of the slowest stream is behind.")
+PICTURES = Counter("outpost_pictures", "Pictures of streams that were decoded, and judged.", ["what"])
 STREAM_TROUBLES = Counter(
     "outpost_stream_troubles", "Times a stream stopped being readable, by reason.", ["reason"]
+)
+SIGHT_PACKETS = Counter("outpost_sight_packets", "Packets of all streams.")
+SIGHT_CPU = Gauge("outpost_sight_cpu_ratio", "Share of all cores the process used in the last window.")
+SIGHT_MEMORY = Gauge("outpost_sight_memory_bytes", "Memory of the process, as the governor measures it.")
+SIGHT_SHED_LEVEL = Gauge("outpost_sight_shed_level", "0: every stream is judged in full.")
+SIGHT_STEPS = Gauge("outpost_sight_streams_at_step", "Streams by how they are judged.", ["step"])
+SIGHT_CHANGES = Counter(
+    "outpost_sight_shed_changes",
+    "Changes of the level, less or more, by what was last at its bound.",
+    ["way", "cause"],
 )
 OUTBOX_ROWS = Gauge("outpost_outbox_rows", "Entries kept in the outbox.")
 OUTBOX_OLDEST = Gauge(
@@ -38,5 +57,8 @@ OUTBOX_DROPPED = Counter(
 OUTBOX_BROKEN = Counter("outpost_outbox_broken", "Damaged outbox files moved aside at a start.")
 ENTRIES_SENT = Counter("outpost_entries_sent", "Entries handed to the broker, repetitions included.")
 REFUSED = Counter("outpost_orders_refused", "Downward messages not let in.", ["refusal"])
-STILLS_WAITING = Gauge("outpost_stills_waiting", "Stills waiting for upload.")
-STILLS_DROPPED = Counter("outpost_stills_dropped", "Stills given up because the spool was full or refused.")
+CLIPS = Counter("outpost_clips", "Clips of scene events, by what became of them.", ["outcome"])
+STILLS_WAITING = Gauge("outpost_stills_waiting", "Stills and clips waiting for upload.")
+STILLS_DROPPED = Counter(
+    "outpost_stills_dropped", "Stills and clips given up because the spool was full or refused."
+)

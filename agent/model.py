@@ -29,6 +29,10 @@ class Secret:
     __str__ = __repr__
 
 
+Polygon = tuple[tuple[float, float], ...]
+"""Corners as shares of width and height, 0 to 1, from the top left."""
+
+
 class ZoneKind(StrEnum):
     """What a part of the picture is for."""
 
@@ -149,6 +153,11 @@ class Device:
     @property
     def is_conference(self) -> bool:
         return self.device_class is DeviceClass.CONFERENCE_ENDPOINT
+
+    @property
+    def privacy_masks(self) -> tuple[Polygon, ...]:
+        """Parts of its picture that nobody outside the box may see."""
+        return tuple(zone.corners for zone in self.zones if zone.kind is ZoneKind.PRIVACY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,29 +333,75 @@ class HeadSight:
     """Where the tours stop, as far as their presets tell it."""
 
 
+class ExhibitKind(StrEnum):
+    """What leaves the box to show what was seen."""
+
+    STILL = "still"
+    """JPEG."""
+    CLIP = "clip"
+    """MP4 with one video track and nothing else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exhibit:
+    """A picture or clip that may leave the box: privacy masks are burnt in. Only ``agent.video`` makes it."""
+
+    kind: ExhibitKind
+    content: bytes = field(repr=False)
+
+
 class PictureFault(StrEnum):
-    """What the box can see to be wrong with a picture."""
+    """What the box can see to be wrong with a picture: V02 to V12 and V14 of the county's list."""
 
     DARK = "picture_dark"
     OVER_BRIGHT = "picture_over_bright"
     BLURRED = "picture_blurred"
     FROZEN = "picture_frozen"
     COVERED = "picture_covered"
+    COLOUR_CAST = "picture_colour_cast"
+    NOISY = "picture_noisy"
+    STRIPED = "picture_striped"
+    LOW_CONTRAST = "picture_low_contrast"
+    GREY = "picture_grey"
+    SHAKING = "picture_shaking"
     SCENE_CHANGED = "scene_changed"
 
     @property
     def reason(self) -> Reason:
         return Reason(self.value)
 
+    @property
+    def code(self) -> str:
+        """Its number in the county's picture-quality list, ``V02`` and so on."""
+        number = 14 if self is PictureFault.SCENE_CHANGED else 2 + list(PictureFault).index(self)
+        return f"V{number:02}"
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One decoded picture. ``pts_s`` is the stream's time, ``mono_s`` when it arrived (monotonic)."""
+    """One decoded picture. ``pts_s`` is the stream's time, ``mono_s`` when it arrived (monotonic).
+
+    ``chroma``: U and V (128 is grey) of a key frame whose judge asked for it, shape (45, 80, 2).
+    """
 
     image: Image
     pts_s: float
     mono_s: float
     key: bool
+    chroma: Image | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StreamMeasure:
+    """What a stream is, by its packets. ``gop_s`` is the usual distance of key frames, None when fewer than
+    two came in ``seconds``."""
+
+    codec: str
+    width: int
+    height: int
+    fps: float
+    gop_s: float | None
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -387,7 +442,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class SceneEvent:
-    """Debounced: what is written to the log. ``episode`` ties end to start."""
+    """Debounced: what one source says. ``episode`` ties end to start."""
 
     topic: SceneTopic
     phase: Phase
@@ -400,6 +455,10 @@ class SceneEvent:
     zone: str = ""
     count: int | None = None
     duration_s: float | None = None
+    mono_s: float = 0.0
+    """``time`` on the monotonic clock."""
+    supposed: bool = False
+    """An end that nobody saw: by time-out, or while the box was away."""
 
 
 class SightMode(StrEnum):
@@ -423,6 +482,8 @@ class Allowance:
     """Whether anything but key frames may be decoded."""
     every_key: int = 1
     """Every how many key frames one is decoded."""
+    alarms: bool = True
+    """Whether surprising packets alone may begin a run."""
 
     def __post_init__(self) -> None:
         if not 0.1 <= self.max_fps <= 60.0 or not 1 <= self.every_key <= 100:
@@ -460,3 +521,5 @@ class StreamState:
     """How much faster the camera's clock goes than the box's; None until a minute was measured."""
     lag_s: float = 0.0
     """How far the last judged pictures were behind their arrival, the largest of the last 10 s."""
+    allowance: Allowance = FULL_ALLOWANCE
+    """How much of it may be decoded now."""

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from agent.marks import Marks, Opinion
 from agent.model import (
+    Allowance,
     CameraEvent,
     Device,
     Evidence,
+    Exhibit,
     Finding,
     Frame,
     HeadSight,
@@ -44,6 +46,14 @@ class DeviceAdapter(Protocol):
 
     def stream_refused(self) -> None:
         """The stream refused the log-in: no address of it is given before the rest is over."""
+        ...
+
+    def ask_key(self) -> bool:
+        """Ask for a key frame in the stream whose address was given last; whether the device said yes.
+
+        False, and nothing is sent: to a device that may only be read, within two seconds of the last time,
+        within a day of its saying that it has none on demand, while it is asked something else. Ends within
+        two seconds or little more; never raises."""
         ...
 
     def snapshot(self) -> bytes:
@@ -138,6 +148,28 @@ class FrameJudge(Protocol):
         ...
 
 
+class Recording(Protocol):
+    """One clip in the making. One thread at a time."""
+
+    def collect(self, now_s: float) -> bool:
+        """Take what came since; True when nothing more will be taken. Asked every second or so: what the
+        stream keeps in memory is bounded."""
+        ...
+
+    def exhibit(self) -> Exhibit | None:
+        """The clip, privacy masks burnt in; None when nothing of it can be played. It may take seconds."""
+        ...
+
+
+@runtime_checkable
+class ChromaJudge(Protocol):
+    """A FrameJudge that wants the colours of some key frames."""
+
+    def wants_chroma(self, at_s: float) -> bool:
+        """Whether a key frame that comes at ``at_s`` (monotonic) shall bring its colours."""
+        ...
+
+
 class StreamWatch(Protocol):
     """One stream being read. Callbacks come from the video room's thread and must return quickly."""
 
@@ -145,6 +177,14 @@ class StreamWatch(Protocol):
 
     def still(self) -> Image | None:
         """The last decoded picture, colour (BGR), or None when there is none younger than 60 s."""
+        ...
+
+    def allow(self, allowance: Allowance) -> None:
+        """From now on decode no more of it than this; every packet is read as before."""
+        ...
+
+    def record(self, *, since_s: float, until_s: float) -> Recording:
+        """Begin a clip of what comes between two monotonic times, of which the first may be past."""
         ...
 
     def retry(self) -> None:
@@ -165,9 +205,12 @@ class VideoRoom(Protocol):
         on_findings: Callable[[Frame, Sequence[Finding]], None],
         *,
         refused: Callable[[], object] = ...,
+        ask_key: Callable[[], object] | None = ...,
     ) -> StreamWatch:
         """Start reading. ``uri`` is asked anew at every connect and may raise DeviceError; ``refused`` is
-        told each time the stream refused the log-in."""
+        told each time the stream refused the log-in. ``ask_key`` asks the device for a key frame: it hands
+        over and returns at once; ``False`` or DeviceError say that this device cannot be asked. It is called
+        at most every 2 s, and not for ten minutes after three calls that brought none."""
         ...
 
 
@@ -355,8 +398,8 @@ class Vault(Protocol):
 
 
 class Stills(Protocol):
-    """Pictures on their way to the county."""
+    """Pictures and clips on their way to the county."""
 
-    def keep(self, jpeg: bytes, *, device: str, at: datetime) -> str | None:
-        """Keep one JPEG; returns its SHA-256, or None when it was refused."""
+    def keep(self, exhibit: Exhibit, *, device: str, at: datetime) -> str | None:
+        """Keep one; returns its SHA-256, or None when it was refused."""
         ...

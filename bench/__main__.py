@@ -12,6 +12,7 @@ import platform
 import sys
 
 BENCHES = {
+    "sight": "cost and finds of sight: ours beside the limits and the peers",
     "sight_quick": "cost of looking at one stream: demux only, key frames, full decode",
     "devices_cost": "cost of bringing 50 devices up and of climbing them, ours beside plain onvif-zeep",
     "devices_tls": "TLS to devices: one handshake, and the steady state of 64 beside plain text",

@@ -18,7 +18,8 @@ import cv2
 
 from agent.detect import SceneJudge
 from agent.model import Finding, Frame
-from agent.video.gate import MotionGate
+from agent.video.cascade import Cascade
+from agent.video.gate import DecodeGate, MotionGate
 from tests.support.footage import encode, folder, pictures, play
 
 ROUNDS = 3
@@ -57,7 +58,7 @@ def demux(path: Path) -> None:
 
 
 def looked_at(
-    judge: Callable[[], SceneJudge | Blind], gate: Callable[[], MotionGate]
+    judge: Callable[[], SceneJudge | Blind], gate: Callable[[], DecodeGate]
 ) -> Callable[[Path], None]:
     """A subject: the box's decoder with this judge and gate."""
 
@@ -72,7 +73,8 @@ SUBJECTS: dict[str, Callable[[Path], None]] = {
     "demux only": demux,
     "key frames decoded": looked_at(Blind, KeysOnly),
     "key frames judged": looked_at(SceneJudge, KeysOnly),
-    "as watched (runs while something moves)": looked_at(SceneJudge, MotionGate),
+    "as watched (runs while something moves)": looked_at(SceneJudge, Cascade),
+    "as watched, simple gate": looked_at(SceneJudge, MotionGate),
     "all decoded, 5 fps judged": looked_at(SceneJudge, Everything),
 }
 

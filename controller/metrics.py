@@ -31,7 +31,9 @@ FEED_DELIVERIES = Counter("outpost_feed_deliveries", "Webhook attempts by what t
 FEED_LAG = Gauge(
     "outpost_feed_lag_seconds", "Age of the entry a subscription is at; 0 when it is up.", ["subscription"]
 )
-EVIDENCE_UPLOADS = Counter("outpost_evidence_uploads", "Stills that boxes sent, by outcome.", ["outcome"])
+EVIDENCE_UPLOADS = Counter(
+    "outpost_evidence_uploads", "Stills and clips that boxes sent, by outcome.", ["outcome"]
+)
 EVIDENCE_CLOCK_WARNINGS = Counter(
     "outpost_evidence_clock_warnings", "Uploads whose time stamp is over 300 s off the centre's clock."
 )

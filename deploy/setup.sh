@@ -1,9 +1,15 @@
 #!/bin/sh
 # Brings a Debian 12 machine to where `make demo` (setup.sh demo) or `make test` (setup.sh test) can run:
 # Debian packages, a virtual environment, the project in it. Runs again in a second when nothing is missing.
+# `setup.sh bench` adds the peers of the measurements, where it may install packages.
 set -eu
 cd "$(dirname "$0")/.."
 want=${1:-demo}
+peers=no
+if [ "$want" = bench ]; then # what `make test` needs, and the programs ours is measured beside
+    want=test
+    peers=yes
+fi
 
 say() { printf '\033[1m==> %s\033[0m\n' "$*"; }
 have() { command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ]; }
@@ -32,6 +38,10 @@ if [ "$want" = test ]; then
     have node || need nodejs
     have npm || need npm
 fi
+# A measurement says which peer is missing and goes on; so none is asked for where it cannot be installed.
+if [ "$peers" = yes ] && { [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null; }; then
+    have motion || need motion
+fi
 if [ -n "$packages" ]; then
     if [ "$(id -u)" = 0 ]; then
         as_root=""
@@ -43,11 +53,13 @@ if [ -n "$packages" ]; then
         echo "    apt-get update && apt-get install --no-install-recommends$packages"
         exit 1
     fi
-    # Debian starts a web server on port 80 as soon as it is installed; the tests start their own on loopback.
-    unit=/etc/systemd/system/lighttpd.service
-    case $packages in
-    *lighttpd*) [ ! -d "${unit%/*}" ] || [ -e "$unit" ] || $as_root ln -s /dev/null "$unit" ;;
-    esac
+    # Debian starts these servers as soon as they are installed; tests and measurements start their own.
+    for server in lighttpd motion; do
+        unit=/etc/systemd/system/$server.service
+        case $packages in
+        *$server*) [ ! -d "${unit%/*}" ] || [ -e "$unit" ] || $as_root ln -s /dev/null "$unit" ;;
+        esac
+    done
     say "installing Debian packages / 安装软件包:$packages"
     $as_root apt-get update -qq
     # shellcheck disable=SC2086 # a list of words

@@ -140,6 +140,10 @@ class Scene(Frozen):
     evidence: Sha256 | None = None
     zone: ShortText = ""
     clock_error_ms: Difference | None = None
+    sources: Annotated[tuple[SeenBy, ...], Field(max_length=2)] | None = None
+    """All who saw it, the first of them first; absent where ``seen_by`` alone did."""
+    clip: Sha256 | None = None
+    """Hash of the clip that shows it, uploaded separately; told with the end."""
 
     @model_validator(mode="after")
     def _no_identity(self) -> Scene:

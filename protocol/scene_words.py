@@ -43,6 +43,13 @@ SCENE_WORDS: Final[Mapping[str, tuple[str, str]]] = {
     SceneTopic.LIGHT_LEVEL: ("灯亮", "Lamp on"),
     SceneTopic.SILENCE: ("计数设备无数据", "No passages counted"),
     SceneTopic.TOUR_STOPPED: ("巡航停止", "Tour stopped"),
+    SceneTopic.FROZEN: ("画面冻结", "Picture frozen"),
+    SceneTopic.COLOUR_CAST: ("画面偏色", "Colour cast"),
+    SceneTopic.NOISE: ("画面噪声（雪花）", "Noise or snow in the picture"),
+    SceneTopic.STRIPES: ("条纹干扰", "Stripes in the picture"),
+    SceneTopic.LOW_CONTRAST: ("对比度异常", "Low contrast"),
+    SceneTopic.GREY_BY_DAY: ("白天黑白画面", "Black and white by day"),
+    SceneTopic.SHAKE: ("画面抖动", "Picture shaking"),
 }
 
 

@@ -95,6 +95,18 @@ class Reason(StrEnum):
     """A conference endpoint lives behind a line that loses or delays too much for a meeting."""
     SCENE_CHANGED = "scene_changed"
     """V14: the camera looks elsewhere."""
+    PICTURE_COLOUR_CAST = "picture_colour_cast"
+    """V07: one colour lies over everything."""
+    PICTURE_NOISY = "picture_noisy"
+    """V08: snow, or noise far beyond what the light explains."""
+    PICTURE_STRIPED = "picture_striped"
+    """V09: bars across the picture."""
+    PICTURE_LOW_CONTRAST = "picture_low_contrast"
+    """V10: grey haze all over, and not fog."""
+    PICTURE_GREY = "picture_grey"
+    """V11: black and white by day, the IR-cut filter is stuck."""
+    PICTURE_SHAKING = "picture_shaking"
+    """V12: the whole view trembles."""
 
 
 class SceneTopic(StrEnum):
@@ -144,6 +156,20 @@ class SceneTopic(StrEnum):
     """A counting device tells no passage at an hour when its road never was so quiet. No ONVIF topic is."""
     TOUR_STOPPED = "tnsop:Monitoring/TourStopped"
     """A lookout does not go on its tour. No ONVIF topic is."""
+    FROZEN = "tnsop:VideoSource/Freeze"
+    """Packets come, the picture stands still (V05). ONVIF's SignalLoss means that there is no video."""
+    COLOUR_CAST = "tnsop:VideoSource/ColourCast"
+    """One colour lies over everything (V07). No ONVIF topic is."""
+    NOISE = "tnsop:VideoSource/Snow"
+    """Snow or noise (V08). No ONVIF topic is."""
+    STRIPES = "tnsop:VideoSource/Streak"
+    """Bars across the picture (V09). No ONVIF topic is."""
+    LOW_CONTRAST = "tnsop:VideoSource/LowContrast"
+    """Haze that is not the air's (V10): ONVIF's ImpairedVisibility is fog, smoke, dust."""
+    GREY_BY_DAY = "tnsop:VideoSource/GreyByDay"
+    """Black and white while the sun is up (V11). No ONVIF topic is."""
+    SHAKE = "tnsop:VideoSource/Jitter"
+    """The whole view trembles (V12). No ONVIF topic is."""
 
 
 DEVICE_HEALTH_TOPICS: Final = frozenset(

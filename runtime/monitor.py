@@ -1,10 +1,10 @@
-"""The operator's three pages of a process: /metrics, /healthz, /readyz. Loopback unless told otherwise."""
+"""The operator's pages of a process: /metrics, /healthz, /readyz, its own. Loopback unless told otherwise."""
 
 from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from prometheus_client import REGISTRY, CollectorRegistry
@@ -16,6 +16,7 @@ class Monitor:
 
     ``ready`` returns what is missing, one line each; an empty list means ready. /healthz answers 200
     while the process can answer at all; /readyz answers 503 with the list while something is missing.
+    ``pages`` are further ones by path: each makes a JSON document when it is asked for.
     """
 
     def __init__(
@@ -25,8 +26,9 @@ class Monitor:
         port: int = 0,
         ready: Callable[[], list[str]],
         registry: CollectorRegistry = REGISTRY,
+        pages: Mapping[str, Callable[[], object]] | None = None,
     ) -> None:
-        handler = _handler_for(ready, registry)
+        handler = _handler_for(ready, registry, pages or {})
         self._server = ThreadingHTTPServer((host, port), handler)
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, name="monitor", daemon=True)
@@ -47,7 +49,11 @@ class Monitor:
         self._server.server_close()
 
 
-def _handler_for(ready: Callable[[], list[str]], registry: CollectorRegistry) -> type[BaseHTTPRequestHandler]:
+def _handler_for(
+    ready: Callable[[], list[str]], registry: CollectorRegistry, pages: Mapping[str, Callable[[], object]]
+) -> type[BaseHTTPRequestHandler]:
+    listed = " ".join(("/metrics", "/healthz", "/readyz", *pages))
+
     class Handler(BaseHTTPRequestHandler):
         timeout = 10
 
@@ -60,8 +66,11 @@ def _handler_for(ready: Callable[[], list[str]], registry: CollectorRegistry) ->
                 missing = ready()
                 body = json.dumps({"ready": not missing, "missing": missing}, ensure_ascii=False).encode()
                 self._answer(503 if missing else 200, "application/json", body)
+            elif self.path in pages:
+                document = json.dumps(pages[self.path](), ensure_ascii=False)
+                self._answer(200, "application/json", document.encode())
             else:
-                self._answer(404, "text/plain", b"/metrics /healthz /readyz\n")
+                self._answer(404, "text/plain", f"{listed}\n".encode())
 
         def _answer(self, status: int, content_type: str, body: bytes) -> None:
             self.send_response(status)

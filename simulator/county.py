@@ -218,7 +218,7 @@ def address(station: Station) -> dict[str, Any]:
     if station.endpoint is not None:
         told["onvif"] = f"{device.scheme}://{device.ip}:{device.http_port}{device.personality.paths.device}"
     if station.streams is not None:
-        told["rtsp"] = {profile.token: station.streams.url(profile.token) for profile in device.profiles}
+        told["rtsp"] = {profile.token: station.streams.url(profile.token) for profile in device.media}
     if station.sip is not None:
         told["sip"] = f"sip:{device.ip}:{station.sip.port}"
     return told

@@ -9,7 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-PICTURES = ("normal", "covered", "dark", "over_bright", "blurred", "frozen", "moved")
+PICTURES = (
+    "normal", "covered", "dark", "over_bright", "blurred", "frozen", "moved",
+    "colour_cast", "noisy", "striped", "low_contrast", "grey", "shaking",
+)  # fmt: skip
 PULLS = ("honest", "empty", "fault", "vanish")
 CERTIFICATES = ("own", "replaced", "expired")
 DISKS = ("ok", "full", "error")
@@ -60,6 +63,11 @@ class FaultSwitches:
     wrong_port_xaddr: bool = _switch(False, "returned addresses name a port that nobody reaches (NAT)")
     lying_set: bool = _switch(False, "writes are answered with success and nothing is kept")
     rounding_set: bool = _switch(False, "bit rates are kept in steps of 64 kbit/s")
+    gop_stays: bool = _switch(False, "an encoder takes every setting but the length of its group of pictures")
+    streams_stay: bool = _switch(
+        False, "encoders are set and told as asked, and the streams stay as they were"
+    )
+    keys_ignored: bool = _switch(False, "a key frame is promised and none comes before its time")
     drop_before_write: bool = _switch(False, "the connection is cut before a write is carried out")
     drop_after_write: bool = _switch(False, "the connection is cut after a write was carried out")
     drop_after_upload: bool = _switch(False, "the connection is cut after a file was taken")

@@ -44,6 +44,18 @@ class Lens:
         """Make the clips ready."""
         await self.channel.prepare()
 
+    def arrange(self, spec: ProfileSpec) -> None:
+        """Offer a profile, or another stream in it."""
+        self.channel.arrange(spec)
+
+    def end(self, token: str) -> None:
+        """Offer a profile no longer."""
+        self.channel.end(token)
+
+    def ask_key(self, token: str) -> None:
+        """Put a key frame into a stream."""
+        self.channel.ask_key(token)
+
     async def close(self) -> None:
         """Give up what is being rendered."""
         await self.channel.close()
@@ -66,7 +78,7 @@ class Lens:
 
     def visible(self) -> frozenset[str]:
         """Who or what is in view now: person, car, light, wind."""
-        cursor = self.channel.cursor(self.channel.tokens[0])
+        cursor = self.channel.own_cursor()
         if cursor.segment.picture in BLIND:
             return frozenset()
         seconds = cursor.index / cursor.clip.fps

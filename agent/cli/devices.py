@@ -8,6 +8,7 @@ from pathlib import Path
 
 from agent.cli import (
     accounts,
+    analysis,
     contacts,
     forgetting,
     heads,
@@ -105,6 +106,12 @@ def _settings(kinds: argparse._SubParsersAction[argparse.ArgumentParser], *, by_
         "setting", nargs="+", metavar="NAME=VALUE", help="如 / e.g. sub.fps=10 sub.gop_frames=20"
     )
     put.add_argument("--dry-run", action="store_true", help="只预演 / show, send nothing")
+    own = _dangerous(kinds, "analysis", analysis.analysis, "分析码流 / a small stream of the box's own")
+    own.add_argument("device", nargs="?", help=_DEVICE)
+    what = own.add_mutually_exclusive_group()
+    what.add_argument("--apply", action="store_true", help="建立并核对 / make it, verify; else only shown")
+    what.add_argument("--undo", action="store_true", help="恢复原状 / put everything back")
+    own.add_argument("--shared", action="store_true", help="可改共用的编码器 / may change a shared encoder")
 
 
 def _upkeep(kinds: argparse._SubParsersAction[argparse.ArgumentParser], *, by_host: bool) -> None:

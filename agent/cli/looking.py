@@ -16,8 +16,9 @@ from agent.cli.telling import reading_rows
 from agent.cli.trial import knock, watch_stream
 from agent.devices.conference_sentences import line_told
 from agent.devices.witness import Exchange, watching
-from agent.errors import ConfigError, DeviceError
+from agent.errors import ConfigError, DeviceError, DeviceTrouble
 from agent.model import Device, Evidence, Identity
+from agent.video.stills import masked
 from protocol.words import RUNGS, Reason, Rung
 from runtime.files import write_atomic
 
@@ -90,16 +91,31 @@ def probe(desk: Desk, options: argparse.Namespace) -> int:
 
 
 def snapshot(desk: Desk, options: argparse.Namespace) -> int:
-    """One JPEG of a device into a file."""
+    """One JPEG of a device into a file; where it has privacy masks, a small one with them burnt in."""
     device = desk.device(options.device)
     with contextlib.closing(desk.room.open(device)) as adapter:
-        jpeg = adapter.snapshot()
+        jpeg = _masked(device, adapter.snapshot())
     path = options.output or Path(f"{device.id}.jpg")
     write_atomic(path, jpeg)
     digest = hashlib.sha256(jpeg).hexdigest()
     desk.paper.document({"device": device.id, "file": path, "bytes": len(jpeg), "sha256": digest})
     desk.paper.line(f"{path}: {len(jpeg)} 字节 bytes, sha256 {digest}")
     return EXIT_OK
+
+
+def _masked(device: Device, jpeg: bytes) -> bytes:
+    """Raises DeviceError where masks cannot be burnt in."""
+    if not device.privacy_masks:
+        return jpeg
+    exhibit = masked(jpeg, device.privacy_masks)
+    if exhibit is None:
+        raise DeviceError(
+            DeviceTrouble.BAD_ANSWER,
+            device.id,
+            "抓拍图像无法解码，无法加隐私遮挡，未保存；请检查设备 / "
+            "the snapshot cannot be decoded and masked, so it is not kept; check the device",
+        )
+    return exhibit.content
 
 
 def _probe_one(desk: Desk, device: Device, options: argparse.Namespace) -> tuple[dict[str, object], int]:

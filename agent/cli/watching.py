@@ -11,10 +11,12 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Final
 
+from agent.app import read_object_model
 from agent.cli.desk import WrongArguments
 from agent.cli.paper import Paper
 from agent.errors import ConfigError
@@ -123,6 +125,7 @@ class _Showing:
             raise WrongArguments(error.where, error.problems) from error
         self._zone = zone_named(self._setting.time_zone)
         self._begins = _begins(options.begins, self._zone)
+        self._objects = read_object_model(self._setting.objects)
         self._decisions: list[Mapping[str, object]] = []
         self._decisions_omitted = 0
         self._told_s = time.monotonic()
@@ -138,6 +141,7 @@ class _Showing:
             begins=self._begins,
             zone=self._zone,
             allowance=_ALLOWANCES.get(options.shed, FULL_ALLOWANCE),
+            objects=self._objects,
             pictures=options.page is not None,
         )
         for line in self._beforehand():
@@ -258,9 +262,7 @@ def _setting(options: argparse.Namespace) -> Setting:
     setting = Setting() if options.zones is None else read_setting(options.zones, device=options.device)
     if options.device_class is None:
         return setting
-    return Setting(
-        setting.zones, setting.watch, DeviceClass(options.device_class), setting.time_zone, setting.device
-    )
+    return replace(setting, device_class=DeviceClass(options.device_class))
 
 
 def _begins(text: str | None, zone: tzinfo) -> datetime | None:

@@ -38,6 +38,17 @@ _GONE_RATIO = 0.4
 _GLARE_LEVELS = 235.0
 _ODD_LEVELS = 4.0
 """Half of the picture became lighter or darker by more than noise and encoding: the light is another."""
+_FINE = (5, 5)
+_MARGIN_PX = 5
+_SMOOTH_POWER = 5.0
+"""Fine structure of two levels and less is the sensor's and the encoder's."""
+_ALIKE = 0.7
+"""Correlation of the fine structure around a pixel, from which on it is still the place's own."""
+_LIGHT_RATIO = 0.85
+_STANDING_FACTOR = 2.0
+"""Who stands in a light must be twice as large as elsewhere: its edge leaves specks."""
+_BRIGHT_LEVELS = 150.0
+"""What was so bright may lose its structure in a glare."""
 _NEAR = cv2.getStructuringElement(cv2.MORPH_RECT, (5, 5))
 """Leaves in a strong wind move by a pixel and a half of 160."""
 _SWAY_LEVELS, _SWAY_FACTOR = 3.5, 2.0
@@ -204,26 +215,23 @@ class Background:
         count, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
         found: list[Blob] = []
         lights = np.zeros_like(changed)
-        sway = _Sway(grey, expected, self._deviation)
+        light, sway = _Light(grey, expected), _Sway(grey, expected, self._deviation)
         for label in range(1, count):
             left, top, width, height = (int(v) for v in stats[label, :4])
             part = (slice(top, top + height), slice(left, left + width))
             inside = (labels[part] == label) & (changed[part] == 1)
-            area = int(np.count_nonzero(inside))
-            if area < least:
+            if int(np.count_nonzero(inside)) < least:
                 continue
-            if _is_light(inside, grey[part], expected[part], residual[part]):
+            lit = _is_light(inside, grey[part], expected[part], residual[part])
+            if lit or light.explains(inside, part):
                 lights[part] |= inside.view(np.uint8)
-                continue
-            if sway.explains(inside, part):
-                continue  # and is learned: the place has one leaf more that moves
-            mask = np.zeros(changed.shape, np.bool_)
-            mask[part] = inside
-            box = Rectangle(
-                left / WIDTH_PX, top / HEIGHT_PX, (left + width) / WIDTH_PX, (top + height) / HEIGHT_PX
-            )
-            contrast = quantile(np.abs(residual[part][inside]), 0.5)
-            found.append(Blob(box, area / changed.size, contrast, mask))
+                stands = None if lit else light.beside(inside, least=least)
+                if stands is None:
+                    continue
+                lights[part] &= ~stands.view(np.uint8)
+                inside = stands
+            if not sway.explains(inside, part):  # else it is learned: the place has a leaf more that moves
+                found.append(_blob(inside, part, residual))
         return tuple(sorted(found, key=lambda blob: -blob.area_ratio)), lights
 
     def _learn(
@@ -291,6 +299,21 @@ class _SecondLayer:
         mean[settled] = self._standing[settled]
 
 
+def _blob(inside: Mask, part: tuple[slice, slice], residual: Grey) -> Blob:
+    """A blob from its pixels in a part of the picture; its box has a pixel more on all sides."""
+    mask = np.zeros((HEIGHT_PX, WIDTH_PX), np.bool_)
+    mask[part] = inside
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    box = Rectangle(
+        max(int(columns[0]) - 1, 0) / WIDTH_PX,
+        max(int(rows[0]) - 1, 0) / HEIGHT_PX,
+        min(int(columns[-1]) + 2, WIDTH_PX) / WIDTH_PX,
+        min(int(rows[-1]) + 2, HEIGHT_PX) / HEIGHT_PX,
+    )
+    contrast = quantile(np.abs(residual[part][inside]), 0.5)
+    return Blob(box, int(np.count_nonzero(inside)) / mask.size, contrast, mask)
+
+
 def shrink(image: Image) -> Grey:
     """A grey picture at the model's size, as float32."""
     small = cv2.resize(image, (WIDTH_PX, HEIGHT_PX), interpolation=cv2.INTER_AREA)
@@ -313,7 +336,7 @@ def relit(mean: Grey, grey: Grey) -> Grey:
             continue
         gain = float(np.clip(((a - a.mean()) * (b - b.mean())).mean() / spread, 0.4, 2.5))
         offset = float(b.mean() - gain * a.mean())
-    return np.asarray(gain * mean + offset, np.float32)
+    return np.asarray(np.clip(gain * mean + offset, 0.0, 255.0), np.float32)
 
 
 def _first_guess(x: Grey, y: Grey, offset: float) -> tuple[float, float]:
@@ -328,6 +351,53 @@ def _first_guess(x: Grey, y: Grey, offset: float) -> tuple[float, float]:
         np.count_nonzero(np.abs(y - gain * x - other) <= 6.0),
     )
     return (gain, other) if agreeing[1] > agreeing[0] else (1.0, offset)
+
+
+class _Light:
+    """Whether a blob is only light on what stands there, however much it is and wherever it fades.
+
+    Light keeps the fine structure of a place, strengthened or weakened, and has no border of its own; a thing
+    hides what stood there and has one. Judged pixel by pixel, since light is another in each.
+    """
+
+    def __init__(self, grey: Grey, expected: Grey) -> None:
+        self._grey, self._expected = grey, expected
+        self._explained: Mask = np.zeros((0, 0), np.bool_)
+
+    def explains(self, inside: Mask, part: tuple[slice, slice]) -> bool:
+        """For one blob, given as a part of the picture and its pixels in that part."""
+        rows, columns = part
+        top, left = min(rows.start, _MARGIN_PX), min(columns.start, _MARGIN_PX)
+        wide = (
+            slice(rows.start - top, rows.stop + _MARGIN_PX),
+            slice(columns.start - left, columns.stop + _MARGIN_PX),
+        )
+        explained = self._by_pixel(self._grey[wide], self._expected[wide])
+        body = np.zeros(explained.shape, np.uint8)
+        body[top : top + inside.shape[0], left : left + inside.shape[1]] = inside
+        around = cv2.dilate(body, _CROSS) != 0
+        self._explained = explained[top : top + inside.shape[0], left : left + inside.shape[1]]
+        return int(np.count_nonzero(explained[around])) >= _LIGHT_RATIO * int(np.count_nonzero(around))
+
+    def beside(self, inside: Mask, *, least: float) -> Mask | None:
+        """Of the blob just found to be light, what stands in it; None when nothing does."""
+        other = (inside & ~self._explained).astype(np.uint8)
+        count, labels, stats, _ = cv2.connectedComponentsWithStats(
+            cv2.morphologyEx(other, cv2.MORPH_OPEN, _CROSS), connectivity=8
+        )
+        largest = max(range(1, count), key=lambda label: int(stats[label, 4]), default=0)
+        if not largest or stats[largest, 4] < _STANDING_FACTOR * least:
+            return None
+        return np.asarray(labels == largest, np.bool_)
+
+    @staticmethod
+    def _by_pixel(grey: Grey, expected: Grey) -> Mask:
+        now, before = grey - cv2.blur(grey, _FINE), expected - cv2.blur(expected, _FINE)
+        power_now, power_before = cv2.blur(now * now, _FINE), cv2.blur(before * before, _FINE)
+        alike = cv2.blur(now * before, _FINE) / np.sqrt(power_now * power_before + 1e-3)
+        smooth = np.maximum(power_now, power_before) < _SMOOTH_POWER
+        glare = (grey > _GLARE_LEVELS) & (expected > _BRIGHT_LEVELS)
+        return np.asarray((alike > _ALIKE) | smooth | glare, np.bool_)
 
 
 class _Sway:

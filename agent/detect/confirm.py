@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
-from agent.model import Finding, PictureFault, SceneEvent
+from agent.model import Finding, ObjectKind, PictureFault, SceneEvent
 from protocol.words import Phase, SceneTopic, SeenBy
 from runtime.pace import Pace
 
@@ -41,6 +41,12 @@ DEFAULT_CONFIRM_S: Final[Mapping[PictureFault, float]] = {
     PictureFault.BLURRED: 1800.0,
     PictureFault.FROZEN: 60.0,
     PictureFault.COVERED: 600.0,
+    PictureFault.COLOUR_CAST: 3600.0,
+    PictureFault.NOISY: 600.0,
+    PictureFault.STRIPED: 600.0,
+    PictureFault.LOW_CONTRAST: 1800.0,
+    PictureFault.GREY: 3600.0,
+    PictureFault.SHAKING: 600.0,
     PictureFault.SCENE_CHANGED: 600.0,
 }
 """Confirmation times of the county's video quality diagnosis list."""
@@ -69,9 +75,9 @@ class ConfirmConfig:
     motion: Rule = field(default_factory=Rule)
     zone: Rule = field(default_factory=Rule)
     confirm_s: Mapping[PictureFault, float] = field(default_factory=dict)
-    fault_needed: int = 4
+    fault_needed: int = 3
     fault_of: int = 5
-    """Opinions about a picture come with key frames; one that disagrees is forgiven."""
+    """A mild fault is not seen at every look: two that disagree are forgiven."""
     clear_s: float = 4.0
     """How long a fault must be away."""
 
@@ -165,7 +171,8 @@ class Episode:
         return ()
 
 
-_Key = tuple[SceneTopic, str, PictureFault | None]
+_Key = tuple[SceneTopic, str, PictureFault | None, ObjectKind | None]
+"""Topic, zone, fault, and for what an object model told, the kind: a person and a car are two episodes."""
 
 
 class EventDebouncer:
@@ -183,6 +190,11 @@ class EventDebouncer:
         self.held_back = 0
         """Pulses there was no room for, so far."""
 
+    @property
+    def incident(self) -> bool:
+        """Whether more than motion goes on now; faults of the picture are none."""
+        return any(fault is None and topic is not SceneTopic.MOTION for topic, _, fault, _ in self._ids)
+
     def see(self, findings: Iterable[Finding], now: Moment) -> tuple[SceneEvent, ...]:
         """Take the findings of one frame."""
         events: list[SceneEvent] = []
@@ -192,7 +204,8 @@ class EventDebouncer:
             if finding.topic in PULSES:
                 events += self._pulse(finding, now)
                 continue
-            key = (finding.topic, finding.zone, finding.fault)
+            kind = finding.kind if finding.topic is SceneTopic.OBJECT_DETECTED else None
+            key = (finding.topic, finding.zone, finding.fault, kind)
             if key not in self._episodes:
                 if not finding.present:
                     continue
@@ -232,7 +245,7 @@ class EventDebouncer:
         )
 
     def _event(self, key: _Key, turn: Turn) -> SceneEvent:
-        topic, zone, _ = key
+        topic, zone, _, _ = key
         start = turn.phase is Phase.START
         if start:
             self._ids[key] = self._new_episode()
@@ -247,6 +260,7 @@ class EventDebouncer:
             box=turn.best.box,
             zone=zone,
             duration_s=None if start else turn.last.mono_s - turn.first.mono_s,
+            mono_s=turn.first.mono_s if start else turn.last.mono_s,
         )
 
 
@@ -291,6 +305,12 @@ _WORST_FIRST: Final = (
     PictureFault.DARK,
     PictureFault.OVER_BRIGHT,
     PictureFault.FROZEN,
+    PictureFault.NOISY,
+    PictureFault.STRIPED,
+    PictureFault.SHAKING,
     PictureFault.SCENE_CHANGED,
     PictureFault.BLURRED,
+    PictureFault.LOW_CONTRAST,
+    PictureFault.GREY,
+    PictureFault.COLOUR_CAST,
 )

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
-from agent.detect.tracks import Track
+from agent.detect.tracks import LOST_S, Track
 from agent.detect.zones import ZoneMask
 from agent.model import Finding
 from protocol.words import SceneTopic
 
-_FORGIVEN_S = 3.0
-"""A step out of the zone, or a frame in which it was not made out."""
-
 
 @dataclass(slots=True)
 class _Stay:
+    """A step out of the zone is forgiven as long as a track that is not seen."""
+
     since_s: float
     last_s: float
 
@@ -32,7 +31,7 @@ class DwellJudge:
         self._stays = {
             number: stay
             for number, stay in self._stays.items()
-            if number in alive and at_s - stay.last_s <= max(_FORGIVEN_S, 0.0)
+            if number in alive and at_s - stay.last_s <= LOST_S
         }
         inside = [track for track in tracks if self.zone.counts(track.blob)]
         for track in inside:

@@ -1,4 +1,4 @@
-"""What is hidden. Law: under a privacy mask nothing is judged, and nothing leaves the box but black."""
+"""What is hidden from the judges. Law: whatever is under a privacy mask, no finding is another for it."""
 
 from __future__ import annotations
 
@@ -21,22 +21,13 @@ class PrivacyMasks:
     def __bool__(self) -> bool:
         return bool(self._zones)
 
-    def blacked(self, image: Image) -> Image:
-        """A picture, grey or BGR, as it may leave the box: the masks black; without masks itself."""
-        if not self._zones:
-            return image
-        return self._filled(image, 0.0)
-
     def for_judging(self, image: Image) -> Image:
         """A grey picture with the masks as bright as the rest: a black part would look like a fault of it."""
         if not self._zones:
             return image
         hidden = self._hidden_in(image)
-        return self._filled(image, round(cv2.mean(image, mask=cv2.bitwise_not(hidden))[0]))
-
-    def _filled(self, image: Image, level: float) -> Image:
         out = image.copy()
-        out[self._hidden_in(image) != 0] = level
+        out[hidden != 0] = round(cv2.mean(image, mask=cv2.bitwise_not(hidden))[0])
         return out
 
     def _hidden_in(self, image: Image) -> Image:

@@ -5,8 +5,8 @@ Law: who cannot see does not report motion. While the picture is blind or looks 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import cv2
@@ -14,8 +14,10 @@ import numpy as np
 
 from agent.detect.background import Background, BackgroundConfig, Foreground
 from agent.detect.masks import PrivacyMasks
+from agent.detect.object_model import ObjectDesk, ObjectLook, with_kinds
 from agent.detect.picture import Opinion, PictureConfig, PictureJudge
 from agent.detect.rules import SceneRules, WallTime
+from agent.detect.smoke import SmokeJudge
 from agent.model import Finding, Frame, Image, PictureFault, Zone
 from protocol.words import SceneTopic
 
@@ -24,11 +26,18 @@ FAULT_TOPICS: Final = {
     PictureFault.OVER_BRIGHT: SceneTopic.TOO_BRIGHT,
     PictureFault.BLURRED: SceneTopic.TOO_BLURRY,
     PictureFault.COVERED: SceneTopic.TAMPER,
-    PictureFault.FROZEN: SceneTopic.TAMPER,
+    PictureFault.FROZEN: SceneTopic.FROZEN,
+    PictureFault.COLOUR_CAST: SceneTopic.COLOUR_CAST,
+    PictureFault.NOISY: SceneTopic.NOISE,
+    PictureFault.STRIPED: SceneTopic.STRIPES,
+    PictureFault.LOW_CONTRAST: SceneTopic.LOW_CONTRAST,
+    PictureFault.GREY: SceneTopic.GREY_BY_DAY,
+    PictureFault.SHAKING: SceneTopic.SHAKE,
     PictureFault.SCENE_CHANGED: SceneTopic.SCENE_CHANGE,
 }
-"""ONVIF has no topic for a frozen picture: SignalLoss means no stream, and a picture that stands still under
-live packets is what a tamperer would show. The finding's ``fault`` tells covered and frozen apart."""
+
+_UNHIDING = frozenset({PictureFault.COLOUR_CAST, PictureFault.GREY, PictureFault.LOW_CONTRAST})
+"""Faults through which everything can be seen that moves."""
 
 _ANOTHER_VIEW = frozenset({PictureFault.SCENE_CHANGED, PictureFault.BLURRED})
 """Faults under which something can still be seen, but not against the background that was learned."""
@@ -40,6 +49,8 @@ class DetectConfig:
 
     background: BackgroundConfig = field(default_factory=BackgroundConfig)
     picture: PictureConfig = field(default_factory=PictureConfig)
+    smoke: bool = False
+    """Whether this is a wide view over the land, in which smoke is looked for."""
     elsewhere_frames: int = 3
     """Key frames in a row after which another view is taken to stay."""
     relearn_frames: int = 12
@@ -56,15 +67,25 @@ class SceneJudge:
     _hidden_by: Opinion | None
     seen: Foreground | None
     """What the last picture showed beside the background; None when it was not compared with one."""
+    _smoke: SmokeJudge | None
 
     def __init__(
-        self, config: DetectConfig | None = None, *, zones: Iterable[Zone] = (), wall: WallTime | None = None
+        self,
+        config: DetectConfig | None = None,
+        *,
+        zones: Iterable[Zone] = (),
+        wall: WallTime | None = None,
+        objects: ObjectDesk | None = None,
+        daylight: Callable[[], bool | None] = lambda: None,
     ) -> None:
-        """``wall`` tells the schedules of zones which time of day a frame has."""
+        """``wall`` tells the schedules of zones which time of day a frame has; ``objects`` what moves;
+        ``daylight`` whether the sun is up, None near the horizon."""
         self._config = config or DetectConfig()
         zones = tuple(zones)
         self._privacy = PrivacyMasks(zones)
+        self._objects = None if objects is None else ObjectLook(objects)
         self._rules = SceneRules(zones, wall, absorb_s=self._config.background.absorb_s)
+        self._daylight = daylight
         self._shape: tuple[int, ...] = ()
         self._begin()
 
@@ -80,17 +101,22 @@ class SceneJudge:
             self._begin()
         if not frame.key:
             return () if self._hidden_by else self._motion(image, frame, learn=False)
-        opinions = self._picture.judge(image)
-        self._hidden_by = self._hiding(opinions, image, frame)
+        opinions = self._picture.judge(replace(frame, image=image))
+        self._hidden_by = self._hiding(self._picture.standing, image, frame)
         return (*(_finding(opinion) for opinion in opinions), *self._motion(image, frame, learn=True))
+
+    def wants_chroma(self, at_s: float) -> bool:
+        """Whether a key frame that comes now shall bring its colours."""
+        return self._picture.due(at_s)
 
     def _begin(self) -> None:
         self._home = Background(self._config.background)
         self._elsewhere = None
         self._elsewhere_frames = 0
-        self._picture = PictureJudge(self._config.picture)
+        self._picture = PictureJudge(self._config.picture, daylight=self._daylight)
         self._hidden_by = None
         self.seen = None
+        self._smoke = SmokeJudge() if self._config.smoke else None
         self._rules.blind("")
         self._attend()
 
@@ -100,7 +126,7 @@ class SceneJudge:
         Another view hides it while it is learned, if it is there to stay (a lorry before the lens looks like
         one for a moment). Motion then goes on in it; that it is the wrong view remains a fault.
         """
-        fault = next((opinion for opinion in opinions if opinion.present), None)
+        fault = next((opinion for opinion in opinions if opinion.fault not in _UNHIDING), None)
         if fault is None or fault.fault not in _ANOTHER_VIEW:
             self._elsewhere, self._elsewhere_frames = None, 0
             return fault
@@ -118,13 +144,31 @@ class SceneJudge:
 
     def _motion(self, image: Image, frame: Frame, *, learn: bool) -> tuple[Finding, ...]:
         if self._hidden_by is not None:
-            return self._rules.blind(f"not judged: {self._hidden_by.reason}")
+            reason = f"not judged: {self._hidden_by.reason}"
+            return (*self._rules.blind(reason), *self._no_smoke(reason))
         learn = learn and (self._elsewhere is not None or not self._elsewhere_frames)
         background = self._elsewhere or self._home
         if self._rules.wake(frame):
             self._attend()
         seen = self.seen = background.observe(image, at_s=frame.mono_s, learn=learn)
-        return () if seen.learning else self._rules.judge(seen, background, frame)
+        if seen.learning:
+            return ()
+        findings = (*self._rules.judge(seen, background, frame), *self._smoke_in(seen, frame))
+        if self._objects is None:
+            return findings
+        told, what = self._objects.see(image, seen.blobs, at_s=frame.mono_s)
+        return (*with_kinds(findings, what), *told)
+
+    def _smoke_in(self, seen: Foreground, frame: Frame) -> tuple[Finding, ...]:
+        if self._smoke is None or not frame.key or seen.grey is None:
+            return ()
+        return self._smoke.see(seen.grey, at_s=frame.mono_s, judged=self._rules.attention.judged)
+
+    def _no_smoke(self, reason: str) -> tuple[Finding, ...]:
+        if self._smoke is None:
+            return ()
+        self._smoke.forget()
+        return (Finding(SceneTopic.SMOKE_SUSPECTED, False, 0.0, reason),)
 
     def _attend(self) -> None:
         for background in (self._home, self._elsewhere):

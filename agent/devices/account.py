@@ -28,6 +28,7 @@ from lxml import etree
 
 from agent.devices.digest import Challenge
 from agent.devices.habits import HabitBook, Habits
+from agent.devices.key_pace import KeyPace
 from agent.devices.login_memory import LoginMemory
 from agent.devices.pins import Pins
 from agent.devices.redact import masked
@@ -119,6 +120,8 @@ class Account:
         """HTTP ports the device lists as its own; None until it was asked."""
         self.neighbour_ports: Callable[[], frozenset[int]] = frozenset
         """Ports of the same host at which other devices of the ledger are."""
+        self.keys = KeyPace()
+        """When a key frame may be asked for."""
         self.doorplate: Doorplate | None = None
         """Looked at before credentials are sent; None where nobody keeps a register."""
         self.clock_error_s: float | None = None

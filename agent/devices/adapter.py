@@ -12,9 +12,13 @@ from typing import Any
 from agent.devices import reading, rtsp_sentences, sentences, soap
 from agent.devices.account import Account
 from agent.devices.address import AddressRefused, Endpoint, http_endpoint, rtsp_uri
+from agent.devices.analysis.choice import AnalysisChoice
+from agent.devices.analysis.notes import AnalysisNotes
+from agent.devices.habits import LooseLeaves
+from agent.devices.key_frames import ask_key, is_known_to_refuse
 from agent.devices.ladder import Known, Ladder, with_way_out
 from agent.devices.limits import Limits
-from agent.devices.profiles import shown, watched
+from agent.devices.profiles import shown
 from agent.devices.session import Session, plain_question
 from agent.devices.wsdl import NAMESPACES, Services
 from agent.errors import DeviceError, DeviceTrouble
@@ -37,10 +41,15 @@ class OnvifAdapter:
         *,
         limits: Limits,
         stream: Account,
+        analysis: AnalysisNotes | None = None,
     ) -> None:
         """``stream`` is the same log-in at the video service, with a rest of its own: some makes keep other
-        accounts there, and one that ONVIF takes goes on when the stream refuses it."""
+        accounts there, and one that ONVIF takes goes on when the stream refuses it. ``analysis`` tells which
+        profile is the box's own."""
         self.device = device
+        self._choice = AnalysisChoice(analysis or AnalysisNotes(LooseLeaves()), device.id)
+        self._shown = ""
+        """The profile whose address was given last."""
         self._stream = stream
         self._session = Session(device, account, services, limits=limits)
         self._ladder = Ladder(self._session)
@@ -64,18 +73,72 @@ class OnvifAdapter:
         """
         self._require_stream_rested()
         with self._lock, self._session.transport.within(self._session.limits.total_s):
-            known = self._known()
-            profile = watched(known.identity.profiles)
-            if profile is None:
-                raise self._session.error(DeviceTrouble.NO_STREAM, sentences.no_profiles(self._session.where))
-            try:
-                returned = self._media_uri(known, profile, "GetStreamUri")
-                return rtsp_uri(returned, self.device)
-            except AddressRefused as error:
-                raise self._bad_address(error) from error
-            except DeviceError:
-                self._ladder.known = None
+            return self._analysis_uri() or self._usual_uri()
+
+    def _analysis_uri(self) -> str:
+        """The address of the analysis stream; "" where there is none that works."""
+        known = self._known()
+        if self._choice.is_news(known.identity.profiles):
+            known = self._ladder.read()
+        profile = self._choice.preferred(known.identity.profiles)
+        if profile is None:
+            return ""
+        try:
+            uri = self._stream_of(known, profile)
+        except DeviceError as error:
+            if error.kind not in (DeviceTrouble.NOT_SUPPORTED, DeviceTrouble.BAD_ANSWER):
                 raise
+            self._choice.failed()
+            return ""
+        self._choice.given()
+        return uri
+
+    def _usual_uri(self) -> str:
+        known = self._known()
+        profile = self._choice.usual(known.identity.profiles)
+        if profile is None:
+            raise self._session.error(DeviceTrouble.NO_STREAM, sentences.no_profiles(self._session.where))
+        return self._stream_of(known, profile)
+
+    def _stream_of(self, known: Known, profile: MediaProfile) -> str:
+        try:
+            uri = rtsp_uri(self._media_uri(known, profile, "GetStreamUri"), self.device)
+        except AddressRefused as error:
+            raise self._bad_address(error) from error
+        except DeviceError:
+            self._ladder.known = None
+            raise
+        self._shown = profile.token
+        return uri
+
+    def profile_uri(self, token: str) -> str:
+        """The address of one profile's stream, by its token. Raises DeviceError."""
+        self._require_stream_rested()
+        with self._lock, self._session.transport.within(self._session.limits.total_s):
+            return self._stream_of(self._known(), MediaProfile(token, "", "", 0, 0, 0.0))
+
+    def ask_key(self) -> bool:
+        """See DeviceAdapter."""
+        session = self._session
+        account, limits = session.account, session.limits
+        if not self.device.writable or not self._shown or is_known_to_refuse(account.habits):
+            return False
+        if not self._lock.acquire(timeout=limits.key_s / 2):
+            return False
+        try:
+            known = self._ladder.known
+            if known is None or not account.keys.takes(limits.keys_every_s):
+                return False
+            with session.transport.within(limits.key_s):
+                ask_key(session, known.whereabouts, self._shown)
+        except DeviceError:
+            account.keys.failed(limits.keys_every_s)
+            return False
+        else:
+            account.keys.succeeded()
+            return True
+        finally:
+            self._lock.release()
 
     def stream_refused(self) -> None:
         """The stream refused the log-in: it rests there, and there alone."""

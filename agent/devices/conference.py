@@ -101,6 +101,10 @@ class ConferenceAdapter:
     def stream_refused(self) -> None:
         """There is none."""
 
+    def ask_key(self) -> bool:
+        """False: there is nobody to ask."""
+        return False
+
     def snapshot(self) -> bytes:
         """Raises DeviceError: a conference endpoint has no picture for the box."""
         raise self._lacks("GetSnapshotUri")

@@ -62,6 +62,8 @@ class Habit(StrEnum):
     """SetSynchronizationPoint is not asked, unless states do not come by themselves."""
     NO_RENEW = "no_renew"
     """Renew is not asked: pulls keep the pull point, or a new one is made."""
+    NO_KEY_ON_DEMAND = "no_key_on_demand"
+    """SetSynchronizationPoint of Media is refused: no key frame is asked for, but once a day."""
     LONGEST_PULL_S = "longest_pull_s"
     """A longer PullMessages is cut off without an answer (Tapo at 10 s). Its value is what is safe."""
 
@@ -208,6 +210,11 @@ class Habits:
         """The figure of a habit; None when it is not held."""
         fact = self.known().get(habit)
         return None if fact is None else fact.value
+
+    def age_s(self, habit: Habit) -> float | None:
+        """How long ago a habit was seen; None when it is not held."""
+        fact = self.known().get(habit)
+        return None if fact is None else abs(self._book.unix() - fact.at)
 
     def learned(self, habit: Habit, value: float = 1.0) -> None:
         """The device did so now. No effect before it is known who it is."""

@@ -40,6 +40,10 @@ class Limits:
     away_s: float = 300.0
     """How long a device may be away over a restart or a firmware: domes take up to four minutes."""
     unsubscribe_s: float = 2.0
+    key_s: float = 2.0
+    """Asking for a key frame, waiting for others included: whoever asks has a stream to read meanwhile."""
+    keys_every_s: float = 2.0
+    """At most one key frame is asked for in so long, whoever asks."""
     sip_s: float = 2.0
     series_probes: int = 10
     """Probes of the line to a conference endpoint in one climb: at 30 s, one in three seconds."""

@@ -15,6 +15,7 @@ from agent.devices import discovery, sentences
 from agent.devices.account import Account
 from agent.devices.adapter import OnvifAdapter
 from agent.devices.address import place_of
+from agent.devices.analysis import AnalysisNotes, AnalysisStream
 from agent.devices.conference import ConferenceAdapter
 from agent.devices.device_state import StateBook
 from agent.devices.doorplate import Doorplate, shown_marks
@@ -71,6 +72,7 @@ class OnvifRoom:
         self._notebook = notebook
         self._pins = Pins(notebook)
         self._habits = HabitBook(notebook)
+        self._analysis = AnalysisNotes(self._habits.notebook)
         self._register = register
         self._limits = limits or Limits()
         self._services = shared_services()
@@ -93,7 +95,25 @@ class OnvifRoom:
         stream = self._stream_account(device)
         if device.stream_path is not None:
             return RtspAdapter(device, account, limits=self._limits, stream=stream, register=self._register)
-        return OnvifAdapter(device, account, self._services, limits=self._limits, stream=stream)
+        return self._onvif_adapter(device, account, stream)
+
+    def _onvif_adapter(self, device: Device, account: Account, stream: Account) -> OnvifAdapter:
+        return OnvifAdapter(
+            device, account, self._services, limits=self._limits, stream=stream, analysis=self._analysis
+        )
+
+    def analysis(self, device: Device) -> AnalysisStream:
+        """The analysis stream of a device. Raises DeviceError NOT_SUPPORTED for one without ONVIF."""
+        self._require_onvif(device)
+        account = self._account(device)
+        return AnalysisStream(device, account, self._services, self._analysis, limits=self._limits)
+
+    def profile_uri(self, device: Device, token: str) -> str:
+        """The address of one profile's stream, without user name. Raises DeviceError."""
+        self._require_onvif(device)
+        stream = self._stream_account(device)
+        with contextlib.closing(self._onvif_adapter(device, self._account(device), stream)) as adapter:
+            return adapter.profile_uri(token)
 
     def subscribe(self, device: Device) -> EventSubscription:
         """The pull point of one device; nothing is sent before the first ``pull``."""
@@ -114,7 +134,9 @@ class OnvifRoom:
     def settings(self, device: Device) -> DeviceSettings:
         """What can be set on a device, by aspect. Raises DeviceError NOT_SUPPORTED for one without ONVIF."""
         self._require_onvif(device)
-        return DeviceSettings(device, self._account(device), self._services, limits=self._limits)
+        own = self._analysis.encoder_of(device.id)
+        account = self._account(device)
+        return DeviceSettings(device, account, self._services, limits=self._limits, own_encoder=own)
 
     def recordings(
         self, device: Device, *, days: int = 30, stop: threading.Event | None = None

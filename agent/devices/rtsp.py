@@ -95,6 +95,10 @@ class RtspAdapter:
         path = quote(self.device.stream_path or "/", safe="/:@!$&'()*+,;=%-._~?[]")
         return f"rtsp://{self._where}{path if path.startswith('/') else '/' + path}"
 
+    def ask_key(self) -> bool:
+        """False: there is nobody to ask."""
+        return False
+
     def snapshot(self) -> bytes:
         """Raises DeviceError: only the video room has pictures of this device."""
         detail = sentences.not_supported(self._where, "GetSnapshotUri")

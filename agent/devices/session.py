@@ -25,7 +25,7 @@ from agent.devices.redact import quoted
 from agent.devices.soap import Fault, Opened
 from agent.devices.transport import Answer, Dial, Transport
 from agent.devices.witness import telling
-from agent.devices.wsdl import Misread, Services
+from agent.devices.wsdl import NAMESPACES, Misread, Services
 from agent.errors import DeviceError, DeviceTrouble
 from agent.model import Device
 
@@ -49,7 +49,7 @@ _WRITES_NOTHING = frozenset(
     }
 )
 """What does not begin with Get and changes nothing on a device but our own subscription, or our own list of
-results of a search (ONVIF Recording Search)."""
+results of a search (ONVIF Recording Search). Of Media, SetSynchronizationPoint is not meant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,7 +287,7 @@ class Session:
         The log-in is settled before by a small question, so that a refusal costs no second upload. Raises
         DeviceError; HUNG and BAD_ANSWER leave open whether the device carried it out.
         """
-        self._require_allowed(question.operation)
+        self._require_allowed(question.operation, question.envelope)
         self._require_rested()
         self._require_no_others_port(question.endpoint)
         mode = self._settled_mode(question.endpoint)
@@ -389,7 +389,7 @@ class Session:
         return answer
 
     def _exchanged(self, question: Question) -> _Reply:
-        self._require_allowed(question.operation)
+        self._require_allowed(question.operation, question.envelope)
         if question.anonymous:
             return self._sent(question, None)
         self._require_rested()
@@ -577,10 +577,11 @@ class Session:
         why = quoted(f"{question.operation} -> {said}", longest=80)
         raise self.error(DeviceTrouble.BAD_ANSWER, sentences.broken(self.where, why))
 
-    def _require_allowed(self, operation: str) -> None:
+    def _require_allowed(self, operation: str, envelope: etree._Element | None = None) -> None:
         if self.device.writable:
             return
-        if operation.startswith("Get") or operation in _WRITES_NOTHING:
+        reads = operation.startswith("Get") or operation in _WRITES_NOTHING
+        if reads and (operation != "SetSynchronizationPoint" or not _is_of_media(envelope)):
             return
         raise self.error(DeviceTrouble.READ_ONLY, sentences.read_only(self.where, operation))
 
@@ -651,6 +652,18 @@ def _dial(device: Device, account: Account, limits: Limits) -> Dial | None:
         return None
     assert account.pins is not None, "a device with TLS is not spoken to without its pin"
     return tls.securely(device.id, account.pins, limits=limits)
+
+
+def _is_of_media(envelope: etree._Element | None) -> bool:
+    """Whether a question is one of Media or Media2: there SetSynchronizationPoint changes what an encoder
+    does, and with it what everybody else gets who watches."""
+    if envelope is None:
+        return False
+    asked = soap.child(envelope, "Body")
+    names = [
+        etree.QName(part).namespace for part in (() if asked is None else asked) if isinstance(part.tag, str)
+    ]
+    return any(name in (NAMESPACES["media"], NAMESPACES["media2"]) for name in names)
 
 
 def _http_ports(answer: object) -> frozenset[int]:

@@ -19,8 +19,8 @@ from agent.metrics import PASSAGE_REPORTS, SCENE_EVENTS, SILENT_DEVICES
 from agent.model import CameraEvent, Device, SceneEvent
 from agent.ports import Log, Notebook
 from agent.services.passages import HourCount, PassageBook, is_passage
+from agent.services.scene_book import scene_entry
 from agent.services.silence import Silence, SilenceJudge
-from agent.services.watcher import scene_entry
 from protocol.messages import PassageCount
 from protocol.words import DeviceClass, Phase, SceneTopic, SeenBy
 from runtime.clock import Clock

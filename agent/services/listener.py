@@ -12,21 +12,25 @@ What the disk refuses is owed, in order.
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import threading
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
 from agent.errors import DeviceError, StoreFull
-from agent.metrics import CAMERA_EVENTS, SCENE_EVENTS
+from agent.metrics import CAMERA_EVENTS
 from agent.model import CameraEvent, Device, SceneEvent
 from agent.ports import EventSubscription, Log, Notebook
-from agent.services.watcher import scene_entry
-from protocol.messages import Scene
+from agent.services.episodes import Sighting
+from agent.services.scene_book import (
+    BEGIN_BURST,
+    BEGIN_EVERY_S,
+    OWED_LIMIT,
+    RESTARTED,
+    SceneBook,
+)
 from protocol.words import DEVICE_HEALTH_TOPICS, Phase, SceneTopic, SeenBy
 from runtime.clock import Clock
 from runtime.pace import Pace
@@ -59,6 +63,13 @@ LONGEST_S: Final[Mapping[SceneTopic, float | None]] = {
     SceneTopic.TAMPER: CONDITION_S,
     SceneTopic.DIGITAL_INPUT: CONDITION_S,
     SceneTopic.RELAY: CONDITION_S,
+    SceneTopic.FROZEN: CONDITION_S,
+    SceneTopic.COLOUR_CAST: CONDITION_S,
+    SceneTopic.NOISE: CONDITION_S,
+    SceneTopic.STRIPES: CONDITION_S,
+    SceneTopic.LOW_CONTRAST: CONDITION_S,
+    SceneTopic.GREY_BY_DAY: CONDITION_S,
+    SceneTopic.SHAKE: CONDITION_S,
     SceneTopic.SILENCE: None,
     SceneTopic.TOUR_STOPPED: None,
     **dict.fromkeys(DEVICE_HEALTH_TOPICS, None),
@@ -72,15 +83,9 @@ COUNT_PAUSE_S = 60.0
 """Counts of a checkpoint are written at most once a minute."""
 HEALTH_PAUSE_S = 600.0
 """Health told without an end (a disk error told anew every few seconds) is written at most so often."""
-BEGIN_BURST, BEGIN_EVERY_S = 30, 1.0
-"""Starts and pulses of one device. A car every two seconds under two topics is one a second."""
 STILL_BURST, STILL_EVERY_S = 20, 3.0
 """Stills asked of one device's stream: two of one second show the same."""
-OWED_LIMIT = 256
-"""Entries that wait for the disk. What is over is held back; ends are not."""
 HELD_BACK_SAID_S = 60.0
-NOTE_TOPIC = "health_episodes"
-"""What goes on, told and not ended; the name is from when it was health alone."""
 
 Hear = Callable[[str, Sequence[CameraEvent], float], Sequence[CameraEvent]]
 
@@ -193,6 +198,7 @@ class CameraEventPairing:
             time=event.time,
             reason=_own_words(event),
             count=event.count,
+            mono_s=mono_s,
         )
 
     def _due(self, key: _Key, mono_s: float, pause_s: float) -> bool:
@@ -218,6 +224,7 @@ class CameraEventPairing:
             episode=self._active[key].episode,
             time=event.time,
             reason=_own_words(event),
+            mono_s=since_s,
         )
 
     def _end(self, key: _Key, at: datetime, mono_s: float, *, reason: str) -> SceneEvent | None:
@@ -232,12 +239,13 @@ class CameraEventPairing:
             time=at,
             reason=reason,
             duration_s=mono_s - active.since_s,
+            mono_s=mono_s,
+            supposed=bool(reason),
         )
 
 
 _MEANWHILE = "失联期间已结束 / ended while the box did not hear the device"
 _STOPPED = "前哨停机，结束未见 / the box stopped, the end was not seen"
-_RESTARTED = "前哨中断后重启，结束未见 / the box was cut off and started again, the end was not seen"
 
 
 def _no_end(longest_s: float) -> str:
@@ -255,15 +263,6 @@ def _own_words(event: CameraEvent) -> str:
     return f"{event.said} {event.source}".strip() if event.topic in DEVICE_HEALTH_TOPICS else ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Owed:
-    """An entry on its way to the disk. ``noted``: what a start leaves to be remembered."""
-
-    entry: Scene
-    at: datetime
-    noted: dict[str, str] | None
-
-
 class Listener:
     """One camera's pull point; its ``step`` runs on a worker of its own and raises DeviceError."""
 
@@ -278,22 +277,20 @@ class Listener:
         take_still: Callable[[str], str | None] = lambda _device: None,
         notebook: Notebook | None = None,
         hear: Hear = lambda _device, events, _began_s: events,
+        book: SceneBook | None = None,
     ) -> None:
         """``hear`` is told of every pull that went well, with the monotonic time at which it began; it
-        returns what of it is left to be a scene event."""
+        returns what of it is left to be a scene event. Without ``book`` the camera's word stands alone."""
         self.device = device
         self._subscription = subscription
-        self._log = log_
         self._clock = clock
         self._pairing = CameraEventPairing(new_episode=new_episode)
         self._take_still = take_still
-        self._notebook = notebook
+        self._page = (book or SceneBook(log_=log_, clock=clock, notebook=notebook)).page(device.id)
         self._lock = threading.Lock()
         self._closed = False
-        self._owed: deque[_Owed] = deque()
-        self._told: dict[str, dict[str, str]] = {}
-        """What the log has the start of and not the end, by episode."""
-        self._noted = "[]"
+        self._heard: list[Sighting] = []
+        """What the page was not told yet."""
         self._stills = Pace(burst=STILL_BURST, every_s=STILL_EVERY_S)
         self._stills_held_back = 0
         self._said = (0, 0)
@@ -335,8 +332,7 @@ class Listener:
                 now, mono_s = self._clock.now(), self._clock.monotonic()
                 self._owe(self._pairing.end_moving(now, mono_s=mono_s, reason=_STOPPED, seen=True))
                 with contextlib.suppress(StoreFull):  # then the next start ends what is noted
-                    self._write()
-                self._note()
+                    self._tell()
         self._subscription.close()
 
     def _take(self, events: Sequence[CameraEvent]) -> None:
@@ -350,10 +346,7 @@ class Listener:
             for event in events:
                 self._owe(self._made(event, mono_s))
             self._say_held_back(mono_s)
-            try:
-                self._write()
-            finally:
-                self._note()
+            self._tell()
 
     def _made(self, event: CameraEvent, mono_s: float) -> Sequence[SceneEvent]:
         held_back = self._pairing.held_back
@@ -366,14 +359,14 @@ class Listener:
 
     @property
     def _room(self) -> bool:
-        return len(self._owed) < OWED_LIMIT
+        return len(self._heard) + self._page.owed < OWED_LIMIT
 
     def _owe(self, events: Sequence[SceneEvent]) -> None:
         for event in events:
             starts = event.phase is Phase.START
             still = self._still() if starts and event.topic not in DEVICE_HEALTH_TOPICS else None
             noted = self._pairing.lasting().get(event.episode) if starts else None
-            self._owed.append(_Owed(scene_entry(event, evidence=still), event.time, noted))
+            self._heard.append(Sighting(event, still, noted))
 
     def _still(self) -> str | None:
         mono_s = self._clock.monotonic()
@@ -383,17 +376,10 @@ class Listener:
         self._stills.take(mono_s)
         return self._take_still(self.device.id)
 
-    def _write(self) -> None:
-        """Write what is owed, in order; what the disk refuses stays owed. Raises StoreFull."""
-        while self._owed:
-            owed = self._owed[0]
-            self._log.append(owed.entry, at=owed.at, subject=self.device.id)
-            self._owed.popleft()
-            SCENE_EVENTS.labels(seen_by=owed.entry.seen_by).inc()
-            if owed.noted is not None:
-                self._told[owed.entry.episode] = owed.noted
-            elif owed.entry.phase is Phase.END:
-                self._told.pop(owed.entry.episode, None)
+    def _tell(self) -> None:
+        """Tell the page what was heard. Raises StoreFull: then the page owes it."""
+        heard, self._heard = self._heard, []
+        self._page.tell(heard)
 
     def _say_held_back(self, mono_s: float) -> None:
         """One line a minute for what was held back; stills alone are a busy road, and no fault."""
@@ -409,27 +395,12 @@ class Listener:
         )
         self._said, self._said_s = (self._pairing.held_back, self._stills_held_back), mono_s
 
-    def _note(self) -> None:
-        """Write down what goes on, when that changed: after a restart its end is still told."""
-        lasting = json.dumps(list(self._told.values()))
-        if self._notebook is None or lasting == self._noted:
-            return
-        try:
-            self._notebook.note(self.device.id, NOTE_TOPIC, lasting)
-        except StoreFull:
-            return  # noted at the next pull
-        self._noted = lasting
-
     def _remember(self) -> None:
-        noted = None if self._notebook is None else self._notebook.noted(self.device.id, NOTE_TOPIC)
-        if noted is None:
-            return
+        """Go on with what the page remembers of this camera; what moved then is over."""
+        now, mono_s = self._clock.now(), self._clock.monotonic()
         try:
-            now, mono_s = self._clock.now(), self._clock.monotonic()
-            self._pairing.remember(json.loads(noted), now=now, mono_s=mono_s)
+            self._pairing.remember(self._page.remembered, now=now, mono_s=mono_s)
         except (ValueError, KeyError, TypeError):
             log.warning("device=%s what was noted before the restart cannot be read", self.device.id)
             return
-        self._noted = noted
-        self._told = self._pairing.lasting()
-        self._owe(self._pairing.end_moving(now, mono_s=mono_s, reason=_RESTARTED, seen=False))
+        self._owe(self._pairing.end_moving(now, mono_s=mono_s, reason=RESTARTED, seen=False))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
 from collections import deque
@@ -29,6 +28,7 @@ from protocol.messages import (
 from protocol.topics import DELIVERY, Topic, TopicClass, parse_topic, topic_of
 from runtime.clock import Clock
 from runtime.link import Link, LinkDown, Message, Receipt, Will
+from runtime.memory import resident_bytes
 
 log = logging.getLogger(__name__)
 
@@ -254,7 +254,7 @@ class Reporter:
             log_epoch=self._outbox.epoch,
             last_sequence=self._outbox.last,
             cpu_ratio=round(time.process_time() / max(1.0, now_s - self._started_s), 3),
-            memory_bytes=_resident_bytes(),
+            memory_bytes=resident_bytes(),
             devices=dict(islice(self._gauges().items(), BEAT_DEVICES)),
         )
         self._publish(TopicClass.NOW, self._event(beat, suffix=str(int(now_s * 1000))))
@@ -354,8 +354,3 @@ class Reporter:
         return link.publish(
             topic_of(self._facts.id, kind), payload, qos=delivery.qos, retain=delivery.retained
         )
-
-
-def _resident_bytes() -> int:
-    with open("/proc/self/statm", encoding="ascii") as statm:  # noqa: PTH123 - a kernel file, read whole
-        return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agent.model import Device, Evidence, PictureFault, StreamState
+from agent.services.picture_words import fault_sentence
 from protocol.words import Reason, Rung
 
 
@@ -29,15 +30,6 @@ class Standing:
 
 STARTING = Standing(Rung.UNREACHABLE, Reason.STARTING)
 
-_FAULT_WORDS = {
-    PictureFault.DARK: "画面过暗 / picture too dark",
-    PictureFault.OVER_BRIGHT: "画面过亮 / picture over-bright",
-    PictureFault.BLURRED: "画面模糊，请清洁镜头或重新聚焦 / picture blurred: clean or refocus the lens",
-    PictureFault.FROZEN: "画面冻结，请重启摄像机 / picture frozen: restart the camera",
-    PictureFault.COVERED: "镜头被遮挡，请到现场查看 / lens covered: look at it on site",
-    PictureFault.SCENE_CHANGED: "场景变更：摄像机被移动 / the camera looks elsewhere than before",
-}
-
 
 def judge(
     device: Device, evidence: Evidence, stream: StreamState | None, fault: PictureFault | None
@@ -50,7 +42,7 @@ def judge(
     if stream.reason is not Reason.OK:
         return Standing(Rung.AUTHENTICATED, stream.reason, stream.detail)
     if fault is not None:
-        return Standing(Rung.STREAMING, fault.reason, _FAULT_WORDS[fault])
+        return Standing(Rung.STREAMING, fault.reason, fault_sentence(fault))
     return Standing(Rung.PICTURE_OK, Reason.OK)
 
 

@@ -17,8 +17,8 @@ from agent.errors import DeviceError, DeviceTrouble
 from agent.metrics import SCENE_EVENTS, TOURS_STOPPED
 from agent.model import Device, HeadSight, SceneEvent
 from agent.ports import HeadWatch, Log, Notebook
+from agent.services.scene_book import scene_entry
 from agent.services.tour_judge import TourChange, TourJudge
-from agent.services.watcher import scene_entry
 from protocol.words import DeviceClass, Phase, SceneTopic, SeenBy
 from runtime.clock import Clock
 

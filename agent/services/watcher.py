@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from agent.config import WatchSection
 from agent.detect.confirm import ConfirmConfig, EventDebouncer, Moment, PictureState, PictureVerdict, Rule
-from agent.errors import AgentError
-from agent.metrics import SCENE_EVENTS, STREAM_TROUBLES, STREAMS
-from agent.model import Device, Finding, Frame, Image, PictureFault, SceneEvent, StreamState
-from agent.ports import DeviceAdapter, FrameJudge, Log, Stills, StreamWatch, VideoRoom
-from protocol.messages import Box, Scene
+from agent.errors import AgentError, StoreFull
+from agent.metrics import STREAM_LAG, STREAM_MODES, STREAM_TROUBLES, STREAMS, STREAMS_RUNNING
+from agent.model import (
+    Allowance,
+    Device,
+    Exhibit,
+    Finding,
+    Frame,
+    Image,
+    PictureFault,
+    Polygon,
+    SceneEvent,
+    SightMode,
+    StreamState,
+)
+from agent.ports import DeviceAdapter, FrameJudge, Log, Recording, Stills, StreamWatch, VideoRoom
+from agent.services.episodes import Sighting
+from agent.services.live_count import Seen
+from agent.services.scene_book import SceneBook
 from protocol.words import Phase, Reason
 from runtime.clock import Clock
 from runtime.together import together
@@ -23,6 +39,8 @@ log = logging.getLogger(__name__)
 POLL_S = 0.5
 CLOSE_S = 3.0
 """For all streams together; each takes 2 s where the video library hangs in an opening."""
+ASKERS = 2
+"""Devices asked for a key frame at once; each takes 2 s at most and is asked every 2 s at most."""
 STREAM_STATES = (Reason.OK, Reason.STARTING, Reason.NO_STREAM, Reason.BAD_STREAM, Reason.AUTH_FAILED)
 
 
@@ -38,7 +56,13 @@ def confirm_config(watch: WatchSection) -> ConfirmConfig:
             PictureFault.OVER_BRIGHT: watch.dark_confirm_s,
             PictureFault.FROZEN: watch.frozen_confirm_s,
             PictureFault.BLURRED: watch.blurred_confirm_s,
-            PictureFault.SCENE_CHANGED: watch.blurred_confirm_s,
+            PictureFault.LOW_CONTRAST: watch.blurred_confirm_s,
+            PictureFault.NOISY: watch.disturbed_confirm_s,
+            PictureFault.STRIPED: watch.disturbed_confirm_s,
+            PictureFault.SHAKING: watch.disturbed_confirm_s,
+            PictureFault.SCENE_CHANGED: watch.moved_confirm_s,
+            PictureFault.COLOUR_CAST: watch.colour_confirm_s,
+            PictureFault.GREY: watch.colour_confirm_s,
         },
         clear_s=watch.clear_confirm_s,
     )
@@ -61,17 +85,19 @@ class Watcher:
         *,
         log_: Log,
         stills: Stills,
-        encode: Callable[[Image], bytes],
+        show: Callable[[Image, Sequence[Polygon]], Exhibit],
         judge_for: Callable[[Device], FrameJudge],
         new_episode: Callable[[], str],
         clock: Clock,
         watch: WatchSection,
         on_change: Callable[[str], object],
+        book: SceneBook | None = None,
     ) -> None:
+        """Without ``book`` what the box sees stands alone."""
         self._room = room
-        self._log = log_
+        self._book = book or SceneBook(log_=log_, clock=clock)
         self._stills = stills
-        self._encode = encode
+        self._show = show
         self._judge_for = judge_for
         self._new_episode = new_episode
         self._clock = clock
@@ -79,6 +105,7 @@ class Watcher:
         self._on_change = on_change
         self._lock = threading.Lock()
         self._eyes: dict[str, _Eye] = {}
+        self._askers = ThreadPoolExecutor(ASKERS, thread_name_prefix="ask-key")
 
     def add(self, device: Device, adapter: DeviceAdapter) -> None:
         """Start watching a device's stream."""
@@ -120,7 +147,12 @@ class Watcher:
         """Keep the last picture for upload; returns its SHA-256, None when there is no fresh one."""
         eye = self._eyes.get(device)
         image = eye.watch.still() if eye is not None and eye.watch is not None else None
-        return self._keep(device, image) if image is not None else None
+        return self._keep(eye.device, image) if eye is not None and image is not None else None
+
+    def record(self, device: str, since_s: float, until_s: float) -> Recording | None:
+        """Begin a clip of a device's stream; None when it is not watched."""
+        eye = self._eyes.get(device)
+        return eye.watch.record(since_s=since_s, until_s=until_s) if eye and eye.watch else None
 
     def retry(self, device: str) -> None:
         """The ladder says the device is back: connect to its stream now."""
@@ -128,18 +160,35 @@ class Watcher:
         if eye is not None and eye.watch is not None and not eye.watch.state().up:
             eye.watch.retry()
 
+    def seen(self) -> Sequence[Seen]:
+        """Every stream that is watched, as it is now."""
+        with self._lock:
+            eyes = list(self._eyes.values())
+        return [
+            Seen(eye.device, watch.state(), eye.incident) for eye in eyes if (watch := eye.watch) is not None
+        ]
+
+    def allow(self, device: str, allowance: Allowance) -> None:
+        """Judge a device's stream no more than this from now on; no effect when it is not watched."""
+        eye = self._eyes.get(device)
+        if eye is not None and eye.watch is not None:
+            eye.watch.allow(allowance)
+
     def step(self) -> float:
         """Compare every stream with what it was, end what should end, take stills that are due."""
         with self._lock:
             eyes = list(self._eyes.values())
         counts = dict.fromkeys(STREAM_STATES, 0)
+        up: list[StreamState] = []
         for eye in eyes:
             state = eye.watch.state() if eye.watch is not None else None
             if state is not None:
                 counts[state.reason] = counts.get(state.reason, 0) + 1
+                up += [state] if state.up else []
                 self._look_at(eye, state)
         for reason in STREAM_STATES:
             STREAMS.labels(state=reason).set(counts[reason])
+        _measure(up)
         return POLL_S
 
     def close(self) -> None:
@@ -148,16 +197,17 @@ class Watcher:
             eyes, self._eyes = list(self._eyes.values()), {}
         watches = [eye.watch for eye in eyes if eye.watch is not None]
         together("close-streams", [watch.close for watch in watches], within_s=CLOSE_S)
+        self._askers.shutdown(cancel_futures=True)
         for eye in eyes:
-            self.write(eye.device, eye.debouncer.close(), None)
+            with contextlib.suppress(StoreFull):  # the page owes it
+                self.write(eye.device, eye.debouncer.close(), None)
 
     def write(self, device: Device, events: Sequence[SceneEvent], image: Image | None) -> None:
-        """Scene events to the log; a start carries the still that shows it."""
-        for event in events:
-            start = event.phase is not Phase.END
-            evidence = self._keep(device.id, image) if start and image is not None else None
-            SCENE_EVENTS.labels(seen_by=event.seen_by).inc()
-            self._log.append(scene_entry(event, evidence=evidence), at=event.time, subject=device.id)
+        """Scene events to the scene book; a start carries the still that shows it. Raises StoreFull: then the
+        book owes them."""
+        if events:
+            sightings = [Sighting(event, self._shown_by(event, device, image)) for event in events]
+            self._book.page(device.id).tell(sightings)
 
     def changed(self, device: Device) -> None:
         self._on_change(device.id)
@@ -169,13 +219,29 @@ class Watcher:
         return self._new_episode()
 
     def _opened(self, eye: _Eye, adapter: DeviceAdapter) -> StreamWatch:
-        judge = self._judge_for(eye.device)
         return self._room.watch(
-            eye.device, adapter.stream_uri, judge, eye.on_findings, refused=adapter.stream_refused
+            eye.device,
+            adapter.stream_uri,
+            self._judge_for(eye.device),
+            eye.on_findings,
+            refused=adapter.stream_refused,
+            ask_key=(lambda: self._ask_key(adapter)) if eye.device.writable else None,
         )
 
-    def _keep(self, device: str, image: Image) -> str | None:
-        return self._stills.keep(self._encode(image), device=device, at=self._clock.now())
+    def _ask_key(self, adapter: DeviceAdapter) -> None:
+        """Hand over to a thread: the device may take 2 s, and its stream is read meanwhile. Whether it brings
+        a key frame shows in the stream."""
+        with contextlib.suppress(RuntimeError):  # the box stops
+            self._askers.submit(adapter.ask_key)
+
+    def _shown_by(self, event: SceneEvent, device: Device, image: Image | None) -> str | None:
+        return None if image is None or event.phase is Phase.END else self._keep(device, image)
+
+    def _keep(self, device: Device, image: Image) -> str | None:
+        """The only way of a picture out of the box: its masks are the device's."""
+        return self._stills.keep(
+            self._show(image, device.privacy_masks), device=device.id, at=self._clock.now()
+        )
 
     def _look_at(self, eye: _Eye, state: StreamState) -> None:
         now = self.now(self._clock.monotonic())
@@ -213,6 +279,12 @@ class _Eye:
     def picture(self) -> PictureState:
         return self._verdict.state
 
+    @property
+    def incident(self) -> bool:
+        """Whether more than motion goes on in its picture now."""
+        with self.lock:
+            return self.debouncer.incident
+
     def on_findings(self, frame: Frame, findings: Sequence[Finding]) -> None:
         """Never raises: the video thread must go on."""
         try:
@@ -233,28 +305,9 @@ class _Eye:
             self._watcher.changed(self.device)
 
 
-def scene_entry(
-    event: SceneEvent, *, evidence: str | None = None, clock_error_s: float | None = None
-) -> Scene:
-    """A scene event as the wire carries it."""
-    return Scene(
-        topic=event.topic,
-        phase=event.phase,
-        seen_by=event.seen_by,
-        episode=event.episode,
-        score=None if event.score is None else round(min(1.0, max(0.0, event.score)), 3),
-        reason=event.reason[:200],
-        box=None
-        if event.box is None
-        else Box(
-            left=round(event.box.left, 4),
-            top=round(event.box.top, 4),
-            right=round(event.box.right, 4),
-            bottom=round(event.box.bottom, 4),
-        ),
-        count=event.count,
-        duration_ms=None if event.duration_s is None else int(event.duration_s * 1000),
-        evidence=evidence,
-        zone=event.zone,
-        clock_error_ms=None if clock_error_s is None else int(clock_error_s * 1000),
-    )
+def _measure(up: Sequence[StreamState]) -> None:
+    """What looking costs and how late it is, over all streams that are up."""
+    for mode in SightMode:
+        STREAM_MODES.labels(mode=mode).set(sum(state.mode is mode for state in up))
+    STREAMS_RUNNING.set(sum(state.running for state in up))
+    STREAM_LAG.set(max((state.lag_s for state in up), default=0.0))

@@ -21,8 +21,10 @@ import numpy as np
 from agent.detect.background import Foreground
 from agent.detect.confirm import PULSES, EventDebouncer, Moment
 from agent.detect.for_device import judge_for
-from agent.detect.masks import PrivacyMasks
+from agent.detect.object_model import ObjectDesk
 from agent.detect.rules import WallTime
+from agent.detect.vqd.sun import COUNTY, daylight
+from agent.errors import NotVideo
 from agent.model import (
     FULL_ALLOWANCE,
     Allowance,
@@ -42,8 +44,9 @@ from agent.tuning.trial_values import Thresholds
 from agent.video.agreement import Hearing
 from agent.video.cascade import Cascade
 from agent.video.decoder import colour
+from agent.video.masks import burnt
 from agent.video.pipeline import Looked
-from agent.video.replay import NotVideo, Replay, Step
+from agent.video.replay import Replay, Step
 from protocol.words import DeviceClass, Phase, SceneTopic
 
 MOST_EVENTS: Final = 10_000
@@ -197,6 +200,7 @@ class Rehearsal:
         begins: datetime | None = None,
         zone: tzinfo = UTC,
         allowance: Allowance = FULL_ALLOWANCE,
+        objects: ObjectDesk | None = None,
         pictures: bool = False,
     ) -> None:
         """``begins``: the time of day of its first picture (aware). Without it schedules always hold.
@@ -206,7 +210,13 @@ class Rehearsal:
             zones = tuple(replace(one, hours=()) for one in zones)
         self._begins = begins or datetime(2000, 1, 1, tzinfo=UTC)
         device = Device(id="recording", device_class=device_class, host="", zones=zones)
-        self._judge = judge_for(device, wall=WallTime(self._wall, zone), config=thresholds.detect)
+        self._judge = judge_for(
+            device,
+            wall=WallTime(self._wall, zone),
+            objects=objects,
+            daylight=self._daylight if begins is not None else lambda: None,
+            config=thresholds.detect,
+        )
         self._gate = Cascade(thresholds.gate, hour=lambda: self._wall(self._now_s).astimezone(zone).hour)
         self._gate.allow(allowance)
         self._allowance = allowance
@@ -214,7 +224,7 @@ class Rehearsal:
         self._debouncer = EventDebouncer(
             confirm_config(thresholds.watch), new_episode=lambda: str(next(numbers))
         )
-        self._masks = PrivacyMasks(zones)
+        self._masks = device.privacy_masks
         self._pictures = pictures
         self._replay = Replay(
             film.path, self._judge, gate=self._gate, shown=self._show, judged=self._overhear
@@ -409,12 +419,15 @@ class Rehearsal:
         if not self._masks:
             return colour(self._shown, max_width_px=width_px)
         # masked before it is made small: a pixel of the small picture holds several of the large one
-        whole = self._masks.blacked(colour(self._shown, max_width_px=self._shown.width))
+        whole = burnt(colour(self._shown, max_width_px=self._shown.width), self._masks)
         height, width = whole.shape[:2]
         if width <= width_px:
             return whole
         size = (width_px, max(1, round(height * width_px / width)))
         return np.asarray(cv2.resize(whole, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+    def _daylight(self) -> bool | None:
+        return daylight(self._wall(self._now_s), latitude=COUNTY[0], longitude=COUNTY[1])
 
     def _wall(self, at_s: float) -> datetime:
         return self._begins + timedelta(seconds=at_s)

@@ -14,7 +14,15 @@ from typing import Any, Final
 
 from pydantic import Field, ValidationError, field_validator
 
-from agent.config import Section, WatchSection, ZoneSection, load_config, problem_in_words, with_own_names
+from agent.config import (
+    ObjectsSection,
+    Section,
+    WatchSection,
+    ZoneSection,
+    load_config,
+    problem_in_words,
+    with_own_names,
+)
 from agent.errors import ConfigError
 from protocol.words import DeviceClass
 
@@ -41,6 +49,7 @@ class Setting:
     device_class: DeviceClass = DeviceClass.SMART_CAMERA
     time_zone: str = "Asia/Shanghai"
     device: str = ""
+    objects: ObjectsSection = field(default_factory=ObjectsSection)
 
 
 def read_setting(path: Path, *, device: str | None) -> Setting:
@@ -107,7 +116,9 @@ def _of_box(path: Path, raw: Mapping[str, Any], device: str | None) -> Setting:
     section = next((one for one in config.devices if device in (one.id, one.gb_code, one.host)), None)
     if section is None:
         raise ConfigError(device, [f"{path} 中没有这台设备 / no such device in {path}; there are: {there}"])
-    return Setting(section.zones, config.watch, section.device_class, config.box.time_zone, section.id)
+    return Setting(
+        section.zones, config.watch, section.device_class, config.box.time_zone, section.id, config.objects
+    )
 
 
 def _zones(raw: dict[str, Any], text: str, path: Path) -> tuple[ZoneSection, ...]:

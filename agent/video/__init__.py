@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from agent.video.room import PyavRoom, VideoConfig
-from agent.video.stills import jpeg
+from agent.video.stills import still
 
-__all__ = ["PyavRoom", "VideoConfig", "jpeg"]
+__all__ = ["PyavRoom", "VideoConfig", "still"]

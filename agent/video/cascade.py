@@ -47,8 +47,8 @@ class CascadeConfig:
     """Of what was kept before an alarm, the last so many seconds are judged."""
     alarm_gap_s: float = 1.0
     alarm_burst: int = 6
-    alarm_every_s: float = 20.0
-    """No more alarms are followed than a burst, and one in so long."""
+    alarm_every_s: float = 60.0
+    """No more alarms are followed in vain than a burst, and one in so long."""
     late_s: float = 3.0
     """A picture is due so long after the last one judged, whatever key frames do."""
     low_rate_s: float = 1.0
@@ -143,7 +143,7 @@ class Cascade:
             return self._key_number % allowance.every_key == 0
         if not allowance.runs:
             return False
-        if alarm and self._follow():
+        if alarm and allowance.alarms and self._follow():
             run = self._run = _Run(pts_s, True, _NEVER_S)
         return run is not None or self._due(pts_s, mode) or (not room and self._cannot_wait(mode))
 
@@ -174,6 +174,7 @@ class Cascade:
             self._began(heard=True)
             if run.alarmed:
                 self._counters["alarms_right"] += 1
+                self._credit += 1.0
                 self._agreement.alarm(right=True, hour=self._hour())
         run.found, run.moved_s = True, at_s
 

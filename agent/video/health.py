@@ -11,13 +11,16 @@ from dataclasses import dataclass
 from typing import Final
 
 from agent.errors import DeviceError, DeviceTrouble
-from agent.model import SightMode, StreamState
+from agent.metrics import PICTURES
+from agent.model import FULL_ALLOWANCE, Allowance, SightMode, StreamState
+from agent.shedding import words_of
 from agent.video.gate import GateState
 from agent.video.timing import Arrival
 from protocol.words import Reason
 
 _AUTH = frozenset({DeviceTrouble.AUTH_FAILED, DeviceTrouble.AUTH_BACKOFF})
 _COUNTERS: Final = ("packets", "keyframes", "decoded", "judged", "errors", "reconnects", "time_jumps")
+_DECODED, _JUDGED = PICTURES.labels(what="decoded"), PICTURES.labels(what="judged")
 _LOW_RATE_WORDS: Final = (
     "关键帧太少，改为每秒解码一帧，更费处理器；请把关键帧间隔设为 2 秒以内 / "
     "key frames are too rare: one picture a second is decoded instead, which costs more; "
@@ -82,6 +85,7 @@ class StreamHealth:
         """A picture was judged, and that was done at ``at_s``."""
         with self._lock:
             self._counters["judged"] += 1
+            _JUDGED.inc()
             self._arrival.judged(at_s, pts_s)
 
     def packet(self, *, at_s: float, pts_s: float, size_bytes: int, key: bool) -> None:
@@ -104,6 +108,7 @@ class StreamHealth:
         """A picture was decoded; returns whether the stream came up with it."""
         with self._lock:
             self._counters["decoded"] += 1
+            _DECODED.inc()
             if self._width and (width, height) != (self._width, self._height):
                 self._counters["resolution_changes"] += 1
             self._width, self._height = width, height
@@ -127,13 +132,15 @@ class StreamHealth:
         with self._lock:
             return now_s - (self._last_packet_s or since_s) >= self._limits.no_packet_s
 
-    def state(self, now_s: float, gate: GateState | None = None) -> StreamState:
-        """The state at ``now_s``, with what the gate says of itself."""
+    def state(
+        self, now_s: float, gate: GateState | None = None, allowance: Allowance = FULL_ALLOWANCE
+    ) -> StreamState:
+        """The state at ``now_s``, with what the gate says of itself and how much of it may be decoded."""
         gate = gate or GateState()
         with self._lock:
             reason, detail = self._judge(now_s)
-            if reason is Reason.OK and gate.mode is SightMode.LOW_RATE:
-                detail = _LOW_RATE_WORDS
+            if reason is Reason.OK:
+                detail = words_of(allowance) or (_LOW_RATE_WORDS if gate.mode is SightMode.LOW_RATE else "")
             arrival = self._arrival
             drift_ppm = arrival.drift_ppm()
             return StreamState(
@@ -158,6 +165,7 @@ class StreamHealth:
                 jitter_ms=round(arrival.jitter_s * 1000, 2),
                 drift_ppm=None if drift_ppm is None else round(drift_ppm, 1),
                 lag_s=round(arrival.lag_s, 3),
+                allowance=allowance,
             )
 
     def _judge(self, now_s: float) -> tuple[Reason, str]:

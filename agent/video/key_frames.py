@@ -17,6 +17,8 @@ from agent.model import SightMode
 AskKey = Callable[[], object]
 """Hands a request for a key frame over and returns at once. ``False`` or DeviceError: none can be had."""
 
+_EARLY = 0.8
+"""A key frame that comes before so much of the usual gap was not the camera's own."""
 _LATE = 1.6
 """A key frame that has not come after so many times the usual gap is late: one lost in between is not."""
 
@@ -31,6 +33,8 @@ class KeyFrameConfig:
     """Where asking helps, so long after the last key frame the next one is asked for."""
     ask_gap_s: float = 2.0
     """Between two requests."""
+    brings_s: float = 1.6
+    """So long after a request the key frame may come that it brought: a busy camera, a slow line."""
     misses: int = 3
     """Requests in a row that brought nothing, after which asking is given up."""
     try_again_s: float = 600.0
@@ -46,6 +50,8 @@ class KeyFrames:
         self._gaps: deque[float] = deque(maxlen=5)
         self._usual_s: float | None = None
         """The median of the gaps; None while there is none."""
+        self._unasked_s: float | None = None
+        """The same as it was before asking began."""
         self._key_s: float | None = None
         self._asked_s = float("-inf")
         self._pending = False
@@ -76,9 +82,15 @@ class KeyFrames:
             self._gaps.append(gap_s)
             self._usual_s = median(self._gaps)
             if self._pending:
-                self._misses = 0 if gap_s <= self._config.rare_s else self._misses + 1
+                self._misses = 0 if self._brought(pts_s, gap_s) else self._misses + 1
         self._key_s = pts_s
         self._pending = False
+
+    def _brought(self, pts_s: float, gap_s: float) -> bool:
+        """Whether the request brought this key frame, or it came when it would have come anyway."""
+        soon = pts_s - self._asked_s <= self._config.brings_s
+        early = self._unasked_s is not None and gap_s < _EARLY * self._unasked_s
+        return gap_s <= self._config.rare_s or (soon and early)
 
     def look(self, pts_s: float, *, may_ask: bool) -> SightMode:
         """The mode at this time; asks for a key frame where one is due. Before the first nothing is rare."""
@@ -110,6 +122,7 @@ class KeyFrames:
         self.mode = SightMode.ASKING
         if self._asking_since_s is None:
             self._asking_since_s = pts_s
+            self._unasked_s = self._usual_s
             self._misses = 0
         if since_s < self._config.ask_at_s or pts_s - self._asked_s < self._config.ask_gap_s:
             return

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import av
 from av.video.stream import VideoStream
 
 from agent.model import Finding, Frame
 from agent.ports import FrameJudge
-from agent.video.decoder import Decoder, luma
+from agent.video.decoder import Decoder, asked_chroma, luma
 from agent.video.gate import DecodeGate, Why
 from protocol.words import SceneTopic
 
@@ -43,8 +43,7 @@ class Looked:
         return next((f for f in self.findings if f.topic is SceneTopic.MOTION), None)
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
+class _Kept(NamedTuple):
     packet: av.Packet[VideoStream]
     pts_s: float
     mono_s: float
@@ -117,7 +116,7 @@ class Pipeline:
     def _decode(self, kept: _Kept) -> Iterator[Looked]:
         key = bool(kept.packet.is_keyframe)
         if key:
-            frame = self._decoder.key(kept.packet, follow=True)
+            frame = self._decoder.key(kept.packet, follow=self._gate.running)
             if frame is None:
                 self._count("broken_keyframes")
             pictures: Sequence[av.VideoFrame] = () if frame is None else (frame,)
@@ -133,9 +132,9 @@ class Pipeline:
 
     def _judged(self, picture: av.VideoFrame, kept: _Kept, why: Why) -> Looked:
         own = why in (Why.KEY, Why.LOW_RATE)  # where key frames are too rare, the others must teach the judge
-        looked = Looked(
-            frame := Frame(luma(picture), kept.pts_s, kept.mono_s, own), self._judge.judge(frame), why
-        )
+        chroma = asked_chroma(self._judge, picture, key=own, at_s=kept.mono_s)
+        frame = Frame(luma(picture), kept.pts_s, kept.mono_s, own, chroma)
+        looked = Looked(frame, self._judge.judge(frame), why)
         motion = looked.motion
         self._gate.saw(moving=None if motion is None else motion.present, key=own)
         return looked

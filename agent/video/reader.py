@@ -15,14 +15,16 @@ import av
 from av.video.stream import VideoStream
 
 from agent.errors import DeviceError, DeviceTrouble
-from agent.model import Allowance, Device, Finding, Frame, Image, SightMode, StreamState
+from agent.model import FULL_ALLOWANCE, Allowance, Device, Finding, Frame, Image, SightMode, StreamState
 from agent.ports import FrameJudge
 from agent.video.address import StreamAddress
+from agent.video.clip import Recording
 from agent.video.decoder import Decoder, colour
 from agent.video.gate import DecodeGate
 from agent.video.health import HealthLimits, StreamHealth
 from agent.video.knock import knock, may_have_password
 from agent.video.pipeline import Pipeline
+from agent.video.ring import PacketRing, RingBounds
 from agent.video.source import RtspSource
 from agent.video.timing import StreamTime
 from runtime.backoff import Backoff
@@ -30,6 +32,9 @@ from runtime.clock import Clock
 from runtime.worker import Worker
 
 log = logging.getLogger(__name__)
+
+_TOO_LARGE_TIMES = 3
+"""Packets in a row of a picture that is too large: one that was damaged on its way is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,7 @@ class VideoConfig:
     """After a refused password: cameras lock accounts, so it is not tried again soon."""
     still_max_age_s: float = 60.0
     still_width_px: int = 1280
+    ring: RingBounds = field(default_factory=RingBounds)
 
 
 class StreamReader:
@@ -77,6 +83,8 @@ class StreamReader:
         self._health = StreamHealth(config.limits)
         self._times = StreamTime()
         self._mode = SightMode.KEYS
+        self._ring = PacketRing(config.ring)
+        self._allowance = FULL_ALLOWANCE
         self._connected = False
         self._lock = threading.Lock()
         self._last: tuple[av.VideoFrame, float] | None = None
@@ -88,10 +96,11 @@ class StreamReader:
 
     def state(self) -> StreamState:
         """What is known of the stream right now."""
-        return self._health.state(self._clock.monotonic(), self._gate.state())
+        return self._health.state(self._clock.monotonic(), self._gate.state(), self._allowance)
 
     def allow(self, allowance: Allowance) -> None:
         """From now on decode no more than this. Packets are read as before."""
+        self._allowance = allowance
         self._gate.allow(allowance)
 
     def still(self) -> Image | None:
@@ -104,6 +113,10 @@ class StreamReader:
                 return None
             return colour(frame, max_width_px=self._config.still_width_px)
 
+    def record(self, *, since_s: float, until_s: float) -> Recording:
+        """A clip of what came and will come between two monotonic times; privacy masks are burnt in."""
+        return Recording(self._ring, since_s=since_s, until_s=until_s, masks=self._device.privacy_masks)
+
     def retry(self) -> None:
         """The device is back: connect now instead of when the pause is over."""
         self._worker.wake()
@@ -113,6 +126,7 @@ class StreamReader:
         self._worker.stop(self._config.close_s)
         with self._lock:
             self._last = None
+        self._ring.clear()
 
     def _session(self) -> float:
         """One connection from opening to its end; returns the pause before the next. Raises DeviceError."""
@@ -153,20 +167,26 @@ class StreamReader:
         return source
 
     def _read(self, source: RtspSource) -> None:
+        decoder = Decoder(source.codec, source.extradata)
         pipeline = Pipeline(
-            Decoder(source.codec, source.extradata),
+            decoder,
             self._gate,
             self._judge,
             shown=self._shown,
             count=self._health.count,
         )
+        refused = 0
         opened_s = self._clock.monotonic()
         self._times.begin()
+        self._ring.begin(source.codec, source.extradata)
         while not self._worker.stopping:
             packet = source.read()
             now_s = self._clock.monotonic()
             if packet is not None:
                 self._take(packet, pipeline, now_s)
+                refused = refused + 1 if decoder.too_large else 0
+                if decoder.too_large and refused >= _TOO_LARGE_TIMES:
+                    raise self._too_large(*decoder.too_large)
             elif self._health.starved(now_s, since_s=opened_s):
                 raise DeviceError(
                     DeviceTrouble.NO_STREAM,
@@ -178,10 +198,19 @@ class StreamReader:
                 failures = self._backoff.reset()
                 log.info("device=%s stream is steady after %d failures", self._device.id, failures)
 
+    def _too_large(self, width: int, height: int) -> DeviceError:
+        return DeviceError(
+            DeviceTrouble.BAD_STREAM,
+            self._device.id,
+            f"画面 {width}x{height} 过大，不予解码，请改用子码流或降低分辨率 / "
+            f"pictures of {width}x{height} are too large to decode; use a sub-stream or a lower resolution",
+        )
+
     def _steady(self, now_s: float, opened_s: float) -> bool:
         return now_s - opened_s >= self._config.steady_s and self.state().up
 
     def _take(self, packet: av.Packet[VideoStream], pipeline: Pipeline, now_s: float) -> None:
+        self._ring.add(packet, now_s)
         pts_s = self._times.of(packet, now_s)
         if self._times.jumped:
             self._health.jumped()

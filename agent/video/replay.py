@@ -16,6 +16,7 @@ import av.error
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
+from agent.errors import NotVideo
 from agent.ports import FrameJudge
 from agent.video.cascade import Cascade
 from agent.video.decoder import Decoder
@@ -26,10 +27,6 @@ from agent.video.timing import StreamTime
 
 OPTIONS: Final = {"max_pixels": str(MAX_PIXELS), "protocol_whitelist": "file"}
 """A file that names others (a playlist) reaches nothing beyond this machine."""
-
-
-class NotVideo(ValueError):
-    """A file without H.264 or H.265 video, or one that cannot be read. Its text says so in both languages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +83,7 @@ class Replay:
         except (av.error.FFmpegError, OSError, ValueError) as error:
             word = type(error).__name__
             raise NotVideo(
-                f"无法读取视频文件 {self._path}（{word}）/ cannot read the video file {self._path} ({word})"
+                f"无法读取视频文件 {self._path}（{word}） / cannot read the video file {self._path} ({word})"
             ) from error
         with container:
             yield from self._steps(container)

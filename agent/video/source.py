@@ -141,6 +141,11 @@ class RtspSource:
         return str(self._stream.codec_context.name)
 
     @property
+    def size(self) -> tuple[int, int]:
+        """Width and height as the parameter sets tell them; 0 where they do not."""
+        return self._stream.codec_context.width, self._stream.codec_context.height
+
+    @property
     def extradata(self) -> bytes | None:
         """Parameter sets the description of the stream brought, if any."""
         return self._stream.codec_context.extradata

@@ -1,16 +1,40 @@
-"""A picture as JPEG for evidence. Law: at most 640 wide and 200 KB, and nothing in it but the picture."""
+"""A picture as JPEG for evidence. Law: at most 640 wide and 200 KB, privacy masks burnt in, and nothing in it
+but the picture."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
+import av
+import av.error
 import cv2
 
-from agent.model import Image
+from agent.model import Exhibit, ExhibitKind, Image, Polygon
+from agent.video.decoder import colour
+from agent.video.masks import burnt
+from agent.video.source import MAX_PIXELS
 
 MAX_WIDTH_PX: Final = 640
 MAX_BYTES: Final = 200_000
 _QUALITIES: Final = (75, 60, 45, 30, 15)
+
+
+def still(image: Image, masks: Sequence[Polygon]) -> Exhibit:
+    """A grey or BGR picture that may leave the box. Raises ValueError for an empty one."""
+    return Exhibit(ExhibitKind.STILL, jpeg(burnt(image, masks)))
+
+
+def masked(picture: bytes, masks: Sequence[Polygon]) -> Exhibit | None:
+    """A JPEG that somebody else took, as one that may leave the box; None when it cannot be decoded."""
+    context = av.VideoCodecContext.create("mjpeg", "r")
+    assert isinstance(context, av.VideoCodecContext)
+    context.options = {"max_pixels": str(MAX_PIXELS)}
+    try:
+        frames = [*context.decode(av.Packet(picture)), *context.decode(None)]
+    except (av.error.FFmpegError, OSError, ValueError):
+        return None
+    return still(colour(frames[0], max_width_px=MAX_WIDTH_PX), masks) if frames else None
 
 
 def jpeg(image: Image) -> bytes:

@@ -18,6 +18,8 @@ _WINDOW_S: Final = 10.0
 _WINDOWS: Final = 60
 """Ten minutes of least delays: 20 ppm of drift are 12 ms in that time."""
 _LEAST_WINDOWS: Final = 6
+_LEAST_STEP_S: Final = 0.001
+"""No camera sends pictures closer together: shorter steps are parts of one, or no times at all."""
 _GAP: Final = 2.5
 """So many usual distances without a picture are a gap: cameras leave out every other picture at night."""
 _GAP_LEAST_S: Final = 0.3
@@ -30,20 +32,23 @@ class StreamTime:
         self.jumped = False
         self._shift_s = 0.0
         self._raw_s: float | None = None
+        self._tick_s: float | None = None
         self._said_s = 0.0
         self._heard_s = 0.0
 
     def begin(self) -> None:
         """A new connection has a new clock."""
-        self._raw_s = None
+        self._raw_s = self._tick_s = None
 
     def of(self, packet: av.Packet[VideoStream], now_s: float) -> float:
         """Seconds of stream time of a packet that arrived at ``now_s``."""
         stamp = packet.pts if packet.pts is not None else packet.dts
-        if stamp is None or packet.time_base is None:
+        if self._tick_s is None and packet.time_base is not None:
+            self._tick_s = float(packet.time_base)  # asked once: it costs more than all the rest here
+        if stamp is None or self._tick_s is None:
             self.jumped = False
             return self._said_s
-        raw_s = float(stamp * packet.time_base)
+        raw_s = stamp * self._tick_s
         before_s, self._raw_s = self._raw_s, raw_s
         self.jumped = before_s is not None and not -1.0 < raw_s - before_s < _JUMP_S
         if before_s is None or self.jumped:  # go on from what was said, by what the box's own clock says
@@ -113,7 +118,7 @@ class Arrival:
         return -1e6 * sum((x - at_s) * (y - late_s) for x, y in points) / spread if spread > 0 else None
 
     def _distance(self, step_s: float) -> None:
-        if step_s <= 0.0:
+        if step_s < _LEAST_STEP_S:
             return
         usual_s = self._usual_s
         if usual_s and step_s > max(_GAP * usual_s, _GAP_LEAST_S):

@@ -5,6 +5,7 @@ Law: a body over the cap is refused before it is read whole, whether its length 
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from typing import Final
 
@@ -12,10 +13,13 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from controller.api.problems import problem_response
+from controller.domain.media import LARGEST_BYTES
 from controller.domain.refusals import Refused
 
 BODY_BYTES: Final = 1024 * 1024
 """OWASP API4: 1 MiB."""
+_EVIDENCE: Final = re.compile(r"/v1/boxes/[^/]{1,40}/evidence/[^/]{64}")
+"""Where a box puts a clip, which is larger."""
 
 HEADERS: Final = {
     "x-content-type-options": "nosniff",
@@ -36,7 +40,7 @@ class _TooLarge(Exception):
 
 
 class BodyCap:
-    """Refuses bodies over ``BODY_BYTES`` with 413."""
+    """Refuses bodies over ``BODY_BYTES`` with 413; evidence of a box may have as much as a clip."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -45,8 +49,9 @@ class BodyCap:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if _declared(scope) > BODY_BYTES:
-            await _refuse(scope, receive, send)
+        cap_bytes = _cap_bytes(scope)
+        if _declared(scope) > cap_bytes:
+            await _refuse(scope, receive, send, cap_bytes)
             return
         taken = 0
         answered = False
@@ -55,21 +60,21 @@ class BodyCap:
             nonlocal taken
             message = await receive()
             taken += len(message.get("body", b""))
-            if taken > BODY_BYTES:
+            if taken > cap_bytes:
                 raise _TooLarge
             return message
 
         async def watched(message: Message) -> None:
             nonlocal answered
-            if taken <= BODY_BYTES or answered:
+            if taken <= cap_bytes or answered:
                 answered = True
                 await send(message)
 
         # the framework may make another error of it, so the answer is given below in either case
         with suppress(_TooLarge):
             await self._app(scope, counted, watched)
-        if taken > BODY_BYTES and not answered:
-            await _refuse(scope, receive, send)
+        if taken > cap_bytes and not answered:
+            await _refuse(scope, receive, send, cap_bytes)
 
 
 class SafeHeaders:
@@ -90,6 +95,11 @@ class SafeHeaders:
         await self._app(scope, receive, dressed)
 
 
+def _cap_bytes(scope: Scope) -> int:
+    puts_evidence = scope["method"] == "PUT" and _EVIDENCE.fullmatch(scope["path"]) is not None
+    return LARGEST_BYTES if puts_evidence else BODY_BYTES
+
+
 def _declared(scope: Scope) -> int:
     for name, value in scope["headers"]:
         if name == b"content-length" and value.isdigit():
@@ -97,10 +107,10 @@ def _declared(scope: Scope) -> int:
     return 0
 
 
-async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
+async def _refuse(scope: Scope, receive: Receive, send: Send, cap_bytes: int) -> None:
     refused = Refused(
         "body_too_large",
-        zh=f"请求内容不得超过 {BODY_BYTES} 字节。",
-        en=f"A request body has at most {BODY_BYTES} bytes.",
+        zh=f"请求内容不得超过 {cap_bytes} 字节。",
+        en=f"A request body has at most {cap_bytes} bytes.",
     )
     await problem_response(refused)(scope, receive, send)

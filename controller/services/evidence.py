@@ -1,4 +1,4 @@
-"""Stills that boxes send: stored once by their hash, shown only to whom they concern, every view audited.
+"""Stills and clips that boxes send: stored once by hash, shown only to whom they concern, every view audited.
 
 Laws. The name is the SHA-256 of the content and is checked on the way in, so a box can neither replace
 a picture nor poison another's. Files are written whole or not at all, before the row that knows them.
@@ -22,6 +22,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from controller.db import audit, boxes, lists, tables
 from controller.db.transaction import Store
+from controller.domain.media import JPEG, LARGEST_BYTES, MOST_BYTES, media_type
 from controller.domain.refusals import Refused
 from controller.domain.roles import Caller
 from controller.metrics import EVIDENCE_CLOCK_WARNINGS, EVIDENCE_UPLOADS
@@ -30,8 +31,6 @@ from runtime.files import write_atomic
 
 log = logging.getLogger(__name__)
 
-EVIDENCE_BYTES: Final = 512 * 1024
-"""One still at most."""
 CLOCK_TOLERANCE: Final = timedelta(seconds=300)
 KEPT: Final = timedelta(days=30)
 """State Council Order 799, art. 17: at least 30 days, then gone once the purpose is met."""
@@ -46,7 +45,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """One request of a box to store a still."""
+    """One request of a box to store a still or a clip."""
 
     box: str
     sha256: str
@@ -61,7 +60,7 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Still:
-    """A stored still, ready to be sent."""
+    """A stored still or clip, ready to be sent."""
 
     sha256: str
     media_type: str
@@ -69,7 +68,7 @@ class Still:
 
 
 class EvidenceStore:
-    """Keeps stills under ``folder`` as ``ab/cdef…``."""
+    """Keeps stills and clips under ``folder`` as ``ab/cdef…``."""
 
     def __init__(self, store: Store, clock: Clock, folder: Path, *, kept: timedelta = KEPT) -> None:
         self._store = store
@@ -78,7 +77,7 @@ class EvidenceStore:
         self._kept = kept
 
     def put(self, upload: Upload) -> bool:
-        """Store a still; True when it is new. Idempotent.
+        """Store a still or clip; True when it is new. Idempotent.
 
         Raises Refused(box_refused, mac_wrong, hash_mismatch, media_type, body_too_large, input_invalid).
         """
@@ -94,20 +93,27 @@ class EvidenceStore:
     def _put(self, upload: Upload) -> bool:
         if not _SHA256.fullmatch(upload.sha256):
             raise Refused("input_invalid", en="The name must be 64 hexadecimal digits, lower case.")
-        if len(upload.body) > EVIDENCE_BYTES:
-            raise Refused("body_too_large", en=f"A still has at most {EVIDENCE_BYTES} bytes.")
+        if len(upload.body) > LARGEST_BYTES:
+            raise Refused("body_too_large", en=f"Evidence has at most {LARGEST_BYTES} bytes.")
         if upload.taken_at is not None and not FIRST_YEAR <= upload.taken_at.year <= LAST_YEAR:
             raise Refused("input_invalid", en=f"taken_at must lie within {FIRST_YEAR} to {LAST_YEAR}.")
         with self._store.read() as connection:
             self._authenticate(connection, upload)
         if hashlib.sha256(upload.body).hexdigest() != upload.sha256:
             raise Refused("hash_mismatch")
-        if not (upload.body.startswith(b"\xff\xd8\xff") and upload.body.rstrip(b"\0").endswith(b"\xff\xd9")):
-            raise Refused("media_type", zh="只接受完整的 JPEG 图像。", en="Only a whole JPEG is accepted.")
+        found = media_type(upload.body)
+        if found is None:
+            raise Refused(
+                "media_type",
+                zh="只接受完整的 JPEG 图像，或不带声音的 MP4 短片。",
+                en="Only a whole JPEG, or a whole MP4 without sound, is accepted.",
+            )
+        if len(upload.body) > MOST_BYTES[found]:
+            raise Refused("body_too_large", en=f"{found} has at most {MOST_BYTES[found]} bytes.")
         file = self._file(upload.sha256)
         if not file.exists():
             write_atomic(file, upload.body)
-        return self._remember(upload)
+        return self._remember(upload, found)
 
     def _authenticate(self, connection: Connection, upload: Upload) -> None:
         box = tables.box
@@ -124,11 +130,12 @@ class EvidenceStore:
         if abs(self._clock.now().timestamp() - int(stamp)) > CLOCK_TOLERANCE.total_seconds():
             EVIDENCE_CLOCK_WARNINGS.inc()
 
-    def _remember(self, upload: Upload) -> bool:
+    def _remember(self, upload: Upload, found: str) -> bool:
         table, now = tables.evidence, self._clock.now()
         with self._store.write() as transaction:
             boxes.lock(transaction.connection, upload.box)  # ingest writes whole device rows under it
-            self._show(transaction.connection, upload)
+            if found == JPEG:
+                self._show(transaction.connection, upload)
             known = transaction.connection.execute(
                 select(table.c.sha256).where(table.c.sha256 == upload.sha256)
             ).first()
@@ -142,7 +149,7 @@ class EvidenceStore:
                     taken_at=upload.taken_at,
                     received_at=now,
                     bytes=len(upload.body),
-                    media_type="image/jpeg",
+                    media_type=found,
                     purpose="fault",
                     expires_at=now + self._kept,
                 )

@@ -244,6 +244,42 @@ REASONS: Final[dict[str, tuple[str, str, str, str]]] = {
         "核对并调回原角度",
         "Check and turn it back",
     ),
+    "picture_colour_cast": (
+        "画面偏色",
+        "One colour lies over the picture",
+        "白平衡设为自动，检查红外滤光片",
+        "Set white balance to automatic; check the IR-cut filter",
+    ),
+    "picture_noisy": (
+        "画面噪声或雪花",
+        "Noise or snow in the picture",
+        "检查供电、接地和接头，夜间检查补光",
+        "Check power, earthing and plugs, at night the lamp",
+    ),
+    "picture_striped": (
+        "画面有条纹",
+        "Stripes in the picture",
+        "检查供电和接地干扰，防闪烁设为 50 Hz",
+        "Check power and earthing; set anti-flicker to 50 Hz",
+    ),
+    "picture_low_contrast": (
+        "画面对比度异常",
+        "The picture has too little contrast",
+        "清洁镜头和护罩，检查宽动态设置",
+        "Clean lens and housing; check wide dynamic range",
+    ),
+    "picture_grey": (
+        "白天为黑白画面",
+        "Black and white by day",
+        "日夜模式设为自动，检查红外滤光片",
+        "Set day/night to automatic; check the IR-cut filter",
+    ),
+    "picture_shaking": (
+        "画面抖动",
+        "The picture shakes",
+        "紧固立杆、支架和云台",
+        "Tighten pole, bracket and head",
+    ),
     "objects_inside": (
         "有目标进入划定区域",
         "Something is inside a closed zone",

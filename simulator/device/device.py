@@ -22,6 +22,7 @@ from simulator.device.ledger import Ledger
 from simulator.device.network import factory_protocols
 from simulator.device.personality import PERSONALITIES, AuthMode
 from simulator.device.ports import MovingPicture
+from simulator.device.profiles import MediaProfile, Profiles
 from simulator.device.ptz import Head
 from simulator.device.pull_points import PullPoints
 from simulator.device.recorder import Recorder
@@ -80,7 +81,8 @@ class Device:
         self.imaging: dict[str, float] = dict.fromkeys(LEVELS, 50.0)
         self.optics = factory_optics()
         self.ir_cut_filter = "AUTO"
-        self.encoders = {profile.token: encoders.initial(profile, codec="H264") for profile in profiles}
+        self.media = Profiles(profiles, most=self.personality.most_profiles)
+        self.encoders = self._factory_encoders()
         self.overlays = overlays.factory()
         self.time_mode = "Manual"
         self.time_zone = self.personality.time_zone
@@ -134,6 +136,36 @@ class Device:
     def slots(self) -> int:
         """How many pull points can be open at a time."""
         return min(2, self.personality.pull_points) if self.faults.two_slots else self.personality.pull_points
+
+    def _factory_encoders(self) -> dict[str, encoders.EncoderState]:
+        """One for each stream, and those that no profile of the factory shows."""
+        spare = self.personality.spare_encoders if self.profiles else ()
+        return {one.token: encoders.initial(one, codec="H264") for one in (*self.profiles, *spare)}
+
+    def stream_of(self, configuration: str) -> str:
+        """The key of an encoder by the token of its configuration. Raises StopIteration: look first."""
+        return next(key for key, state in self.encoders.items() if state.token == configuration)
+
+    def set_encoder(self, stream: str, state: encoders.EncoderState) -> None:
+        """Set an encoder; every stream of it follows."""
+        self.encoders[stream] = state
+        for profile in self.media.showing(stream):
+            self.profile_changed(profile)
+
+    def profile_changed(self, profile: MediaProfile) -> None:
+        """A profile shows another encoder, or its encoder was set: the stream of it follows."""
+        if self.picture is None or self.faults.streams_stay:
+            return
+        if not profile.encoder:
+            self.picture.end(profile.token)
+            return
+        self.picture.arrange(encoders.stream(self.encoders[profile.encoder], token=profile.token))
+
+    def profile_dropped(self, profile: MediaProfile) -> None:
+        """A profile is no more, and neither is its stream."""
+        self.media.delete(profile.token)
+        if self.picture is not None:
+            self.picture.end(profile.token)
 
     def encoder_now(self, stream: str) -> encoders.EncoderState:
         """A stream's encoder; H.265 under the fault of that name, whatever was set."""
@@ -230,7 +262,11 @@ class Device:
         self.hostname, self.ntp_servers, self.time_mode = self.name, (), "Manual"
         self.imaging, self.optics = dict.fromkeys(LEVELS, 50.0), factory_optics()
         self.ir_cut_filter, self.overlays = "AUTO", overlays.factory()
-        self.encoders = {one.token: encoders.initial(one, codec="H264") for one in self.profiles}
+        for profile in [one for one in self.media if not one.fixed]:
+            self.profile_dropped(profile)
+        for stream, state in self._factory_encoders().items():
+            if self.encoders[stream] != state:
+                self.set_encoder(stream, state)
         if hard and self.certificates is not None:
             self.certificates.renew()
         if hard:

@@ -1,13 +1,13 @@
 """Decides what the encoder of a stream is set to, and which settings a device takes.
 
-Law: what is told over Media and Media2 is one state; the packets of the stream stay those of its clip.
+Law: what is told over Media and Media2 is one state, and the stream follows it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from simulator.video.model import ProfileSpec
+from simulator.video.model import Codec, ProfileSpec
 
 SIZES = ((1920, 1080), (1280, 720), (640, 360), (640, 480), (352, 288))
 CODECS = ("H264", "H265")
@@ -51,6 +51,18 @@ def initial(profile: ProfileSpec, *, codec: str) -> EncoderState:
         fps=profile.fps,
         kbps=max(64, profile.width * profile.height * profile.fps // 10_000),
         gop=profile.gop,
+    )
+
+
+def stream(state: EncoderState, *, token: str) -> ProfileSpec:
+    """The stream that an encoder makes in the profile ``token``; its bit rate is the clip's own."""
+    return ProfileSpec(
+        token=token,
+        width=state.width,
+        height=state.height,
+        fps=state.fps,
+        gop=state.gop,
+        codec=Codec(state.codec.lower()),
     )
 
 

@@ -12,6 +12,7 @@ from enum import StrEnum
 from simulator.device.certificate import KeyKind
 from simulator.device.recorder import RecordingHabits
 from simulator.device.users import LockOut
+from simulator.video.model import ProfileSpec
 
 
 class AuthMode(StrEnum):
@@ -129,6 +130,10 @@ class Personality:
     time_zone: str = "CST-8"
     snapshot_credentials: bool = False  # GetSnapshotUri carries name and password
     snapshot_basic: bool = False  # snapshots are fetched with HTTP Basic, else with Digest
+    most_profiles: int = 8
+    makes_profiles: bool = True  # CreateProfile and what belongs to it
+    spare_encoders: tuple[ProfileSpec, ...] = ()  # in no profile of the factory
+    keys_on_demand: bool = True  # SetSynchronizationPoint of Media
     max_presets: int = 255
     preset_tours: bool = False  # GetPresetTours and what belongs to it
     tells_position: bool = True  # in GetStatus; recorded Reolink E1: only whether it moves
@@ -151,6 +156,9 @@ class Personality:
     tells_relays: bool = True  # Device/Trigger/Relay
 
 
+_THIRD = ProfileSpec("third", 352, 288, 25, 50)
+"""A third encoder that no profile shows yet, with the settings makes ship it with."""
+
 _OPEN_BY_SPECIFICATION = frozenset(
     {
         "GetSystemDateAndTime",
@@ -165,6 +173,7 @@ _OPEN_BY_SPECIFICATION = frozenset(
 
 PERSONALITIES: dict[str, Personality] = {
     "plain": Personality(
+        spare_encoders=(_THIRD,),
         manufacturer="Outpost Simulator",
         model="SIM-1080",
         dome_model="SIM-D20",
@@ -221,6 +230,7 @@ PERSONALITIES: dict[str, Personality] = {
         keeps_counter=True,
     ),
     "dahua-like": Personality(
+        most_profiles=2,
         manufacturer="Dahua",
         model="IPC-HFW2431S-S-S2",
         plain_xaddrs=True,
@@ -246,6 +256,7 @@ PERSONALITIES: dict[str, Personality] = {
         preset_tours=True,
     ),
     "axis-like": Personality(
+        spare_encoders=(_THIRD,),
         manufacturer="AXIS",
         model="P1455-LE",
         dome_model="Q6045-E Mk II",
@@ -294,6 +305,8 @@ PERSONALITIES: dict[str, Personality] = {
         storage_failure=("tns1:Device/tnsaxis:HardwareFailure/StorageFailure", "disruption"),
     ),
     "reolink-like": Personality(
+        makes_profiles=False,
+        keys_on_demand=False,
         manufacturer="Reolink",
         model="RLC-520A",
         dome_model="E1 Zoom",
@@ -345,6 +358,7 @@ PERSONALITIES: dict[str, Personality] = {
         ),
     ),
     "tapo-like": Personality(
+        keys_on_demand=False,
         manufacturer="tp-link",
         model="Tapo C320WS",
         dome_model="Tapo C225",
@@ -379,6 +393,7 @@ PERSONALITIES: dict[str, Personality] = {
         recording=RecordingHabits(offered=False),
     ),
     "old-hik-like": Personality(
+        spare_encoders=(_THIRD,),
         manufacturer="HIKVISION",
         model="DS-2CD2012-I",
         certificate_key=KeyKind.RSA_1024,
@@ -411,6 +426,8 @@ PERSONALITIES: dict[str, Personality] = {
         recording=RecordingHabits(dead=True),
     ),
     "onvif-srvd-like": Personality(
+        makes_profiles=False,
+        keys_on_demand=False,
         manufacturer="ONVIF_IPNC",
         model="IPG-8150PSS",
         dome_model="IPG-D200",

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from simulator.video.model import ProfileSpec
+
 
 class MovingPicture(Protocol):
     """What the lens sees; see `simulator.video.Channel`."""
@@ -28,6 +30,15 @@ class MovingPicture(Protocol):
 
     def visible(self) -> frozenset[str]:
         """Who or what is in view now: person, car, light, wind; cheap."""
+
+    def arrange(self, spec: ProfileSpec) -> None:
+        """A profile is new, or its stream is another one from now on."""
+
+    def end(self, token: str) -> None:
+        """A profile has no stream any more."""
+
+    def ask_key(self, token: str) -> None:
+        """Put a key frame into the stream of a profile as soon as it can be made."""
 
     async def close(self) -> None:
         """Give up what is being prepared."""

@@ -13,7 +13,19 @@ from simulator.onvif.operation import Operation
 from simulator.onvif.soap import NAMESPACES, SoapFault, SoapRequest, Xml, local_name, node
 
 TDS = NAMESPACES["tds"]
-_WRITES = ("Set", "Create", "Delete", "Remove", "Modify", "Operate", "Start", "System", "Restore", "Upgrade")
+_WRITES = (
+    "Set",
+    "Add",
+    "Create",
+    "Delete",
+    "Remove",
+    "Modify",
+    "Operate",
+    "Start",
+    "System",
+    "Restore",
+    "Upgrade",
+)
 _OPERATORS = frozenset({NAMESPACES[name] for name in ("trt", "tr2", "timg", "tptz")})
 
 

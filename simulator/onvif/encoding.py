@@ -15,6 +15,8 @@ from simulator.onvif.soap import NAMESPACES, SoapFault, SoapRequest, Xml, node
 
 TRT = NAMESPACES["trt"]
 TR2 = NAMESPACES["tr2"]
+RATES = "30 25 20 15 12 10 8 5 4 2 1"
+"""What Media2 lists."""
 
 _MULTICAST = node(
     "tt:Multicast",
@@ -25,12 +27,12 @@ _MULTICAST = node(
 )
 
 
-def encoder(state: EncoderState, tag: str) -> Xml:
+def encoder(device: Device, state: EncoderState, tag: str) -> Xml:
     """A configuration as Media tells it."""
     return node(
         tag,
         node("tt:Name", state.name),
-        node("tt:UseCount", 1),
+        node("tt:UseCount", device.media.uses(device.stream_of(state.token))),
         node("tt:Encoding", "H264"),
         _resolution(state),
         node("tt:Quality", state.quality),
@@ -47,12 +49,12 @@ def encoder(state: EncoderState, tag: str) -> Xml:
     )
 
 
-def encoder_2(state: EncoderState, tag: str) -> Xml:
+def encoder_2(device: Device, state: EncoderState, tag: str) -> Xml:
     """A configuration as Media2 tells it."""
     return node(
         tag,
         node("tt:Name", state.name),
-        node("tt:UseCount", 1),
+        node("tt:UseCount", device.media.uses(device.stream_of(state.token))),
         node("tt:Encoding", state.codec),
         _resolution(state),
         node(
@@ -76,14 +78,15 @@ def get_configurations(device: Device, _request: SoapRequest) -> Xml:
     """The encoder of every stream that Media can name."""
     told = [state for state in device.encoders_now() if state.codec == "H264"]
     return node(
-        "trt:GetVideoEncoderConfigurationsResponse", *(encoder(each, "trt:Configurations") for each in told)
+        "trt:GetVideoEncoderConfigurationsResponse",
+        *(encoder(device, each, "trt:Configurations") for each in told),
     )
 
 
 def get_configuration(device: Device, request: SoapRequest) -> Xml:
     """One encoder by its token."""
     state = _named(device, request.text("ConfigurationToken"))
-    return node("trt:GetVideoEncoderConfigurationResponse", encoder(state, "trt:Configuration"))
+    return node("trt:GetVideoEncoderConfigurationResponse", encoder(device, state, "trt:Configuration"))
 
 
 def get_options(_device: Device, _request: SoapRequest) -> Xml:
@@ -126,7 +129,8 @@ def get_configurations_2(device: Device, request: SoapRequest) -> Xml:
     token = request.text("ConfigurationToken")
     told = [_named(device, token)] if token else list(device.encoders_now())
     return node(
-        "tr2:GetVideoEncoderConfigurationsResponse", *(encoder_2(each, "tr2:Configurations") for each in told)
+        "tr2:GetVideoEncoderConfigurationsResponse",
+        *(encoder_2(device, each, "tr2:Configurations") for each in told),
     )
 
 
@@ -142,7 +146,7 @@ def get_options_2(_device: Device, _request: SoapRequest) -> Xml:
                 *_sizes("tt:ResolutionsAvailable"),
                 _range("tt:BitrateRange", encoders.KBPS),
                 GovLengthRange=f"{encoders.GOP[0]} {encoders.GOP[1]}",
-                FrameRatesSupported="30 25 20 15 12 10 8 5 4 2 1",
+                FrameRatesSupported=RATES,
                 ProfilesSupported=" ".join(encoders.PROFILES[codec]),
                 ConstantBitRateSupported=True,
             )
@@ -198,8 +202,10 @@ def _keep(device: Device, wanted: EncoderState) -> None:
         raise _refused(why)
     if device.faults.lying_set:
         return
-    stream = next(token for token, state in device.encoders.items() if state.token == wanted.token)
-    device.encoders[stream] = wanted.rounded() if device.faults.rounding_set else wanted
+    stream = device.stream_of(wanted.token)
+    if device.faults.gop_stays:
+        wanted = replace(wanted, gop=device.encoders[stream].gop)
+    device.set_encoder(stream, wanted.rounded() if device.faults.rounding_set else wanted)
 
 
 def _named(device: Device, token: str | None) -> EncoderState:

@@ -14,6 +14,7 @@ from aiohttp import web
 
 from simulator.device.device import Device
 from simulator.device.personality import AuthMode, NotSupported
+from simulator.device.profiles import MediaProfile
 from simulator.device.users import Refusal
 from simulator.device.view import seen_from
 from simulator.onvif import (
@@ -30,6 +31,7 @@ from simulator.onvif import (
     media,
     network,
     osd,
+    profiles,
     ptz,
     recording,
     tours,
@@ -48,7 +50,6 @@ from simulator.onvif.soap import (
     node,
     parse,
 )
-from simulator.video.model import ProfileSpec
 
 MAX_REQUEST_BYTES = 1_000_000
 OPERATIONS: Mapping[tuple[str, str], Operation] = {
@@ -59,6 +60,7 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     **maintenance.OPERATIONS,
     **media.OPERATIONS,
     **encoding.OPERATIONS,
+    **profiles.OPERATIONS,
     **osd.OPERATIONS,
     **events.OPERATIONS,
     **imaging.OPERATIONS,
@@ -249,9 +251,18 @@ class Endpoint:
             or ("RelayOutput" in soap.operation and self._hides_relays(soap))
             or (soap.namespace == NAMESPACES["tr2"] and personality.dead_media2)
             or soap.operation in personality.absent_operations
+            or self._hides_media(soap)
         )
         operation = None if hidden else OPERATIONS.get((soap.namespace, soap.operation))
         return operation or _not_supported
+
+    def _hides_media(self, soap: SoapRequest) -> bool:
+        if soap.namespace not in (NAMESPACES["trt"], NAMESPACES["tr2"]):
+            return False
+        personality = self._device.personality
+        if soap.operation == "SetSynchronizationPoint":
+            return not personality.keys_on_demand
+        return soap.operation in profiles.CHANGES and not personality.makes_profiles
 
     def _lacks(self, operation: str) -> bool:
         recorder = self._device.recorder
@@ -354,9 +365,9 @@ class Endpoint:
             picture = seen_from(device.head.sight(), picture)
         return web.Response(body=picture, content_type="image/jpeg")
 
-    def _snapshot_profile(self, path: str) -> ProfileSpec | None:
+    def _snapshot_profile(self, path: str) -> MediaProfile | None:
         template = self._device.personality.paths.snapshot
-        return next((p for p in self._device.profiles if template.format(token=p.token) == path), None)
+        return next((p for p in self._device.media if template.format(token=p.token) == path), None)
 
     def _snapshot_refusal(self, request: web.BaseRequest) -> Refusal | None:
         device = self._device

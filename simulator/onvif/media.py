@@ -8,6 +8,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from simulator.device.device import Device
+from simulator.device.profiles import MediaProfile
 from simulator.onvif.encoding import encoder, encoder_2
 from simulator.onvif.operation import Operation
 from simulator.onvif.ptz import ptz_configuration
@@ -18,10 +19,10 @@ TRT = NAMESPACES["trt"]
 TR2 = NAMESPACES["tr2"]
 
 
-def profile_of(device: Device, request: SoapRequest) -> ProfileSpec:
+def profile_of(device: Device, request: SoapRequest, name: str = "ProfileToken") -> MediaProfile:
     """The profile a request names; raises the fault NoProfile."""
-    token = request.text("ProfileToken")
-    found = next((profile for profile in device.profiles if profile.token == token), None)
+    token = request.text(name)
+    found = device.media.find(token)
     if found is None:
         raise SoapFault("Sender", "ter:InvalidArgVal", "ter:NoProfile", reason=f"No such profile: {token}")
     return found
@@ -29,24 +30,26 @@ def profile_of(device: Device, request: SoapRequest) -> ProfileSpec:
 
 def get_profiles(device: Device, _request: SoapRequest) -> Xml:
     """All profiles with their configurations."""
-    return node("trt:GetProfilesResponse", *(_profile(device, p, "trt:Profiles") for p in device.profiles))
+    return node("trt:GetProfilesResponse", *(told_profile(device, p, "trt:Profiles") for p in device.media))
 
 
 def get_profile(device: Device, request: SoapRequest) -> Xml:
     """One profile by its token."""
-    return node("trt:GetProfileResponse", _profile(device, profile_of(device, request), "trt:Profile"))
+    return node("trt:GetProfileResponse", told_profile(device, profile_of(device, request), "trt:Profile"))
 
 
-def _profile(device: Device, profile: ProfileSpec, tag: str) -> Xml:
-    state = device.encoder_now(profile.token)
+def told_profile(device: Device, profile: MediaProfile, tag: str) -> Xml:
+    """A profile as Media tells it."""
+    state = device.encoder_now(profile.encoder) if profile.encoder else None
+    named = state is not None and state.codec == "H264"
     return node(
         tag,
-        node("tt:Name", f"{profile.token}Stream"),
-        _video_source_configuration(device, "tt:VideoSourceConfiguration"),
-        encoder(state, "tt:VideoEncoderConfiguration") if state.codec == "H264" else None,
-        ptz_configuration("tt:PTZConfiguration") if device.head else None,
+        node("tt:Name", profile.name),
+        _video_source_configuration(device, "tt:VideoSourceConfiguration") if profile.has_source else None,
+        encoder(device, state, "tt:VideoEncoderConfiguration") if state is not None and named else None,
+        ptz_configuration("tt:PTZConfiguration") if device.head and profile.fixed else None,
         token=profile.token,
-        fixed=True,
+        fixed=profile.fixed,
     )
 
 
@@ -55,7 +58,7 @@ def _video_source_configuration(device: Device, tag: str) -> Xml:
     return node(
         tag,
         node("tt:Name", device.source_configuration_token),
-        node("tt:UseCount", len(device.profiles)),
+        node("tt:UseCount", sum(profile.has_source for profile in device.media)),
         node("tt:SourceToken", device.source_token),
         node("tt:Bounds", x=0, y=0, width=biggest.width, height=biggest.height),
         token=device.source_configuration_token,
@@ -90,8 +93,14 @@ def get_video_source_configurations(device: Device, _request: SoapRequest) -> Xm
 
 def get_stream_uri(device: Device, request: SoapRequest) -> Xml:
     """The stream's RTSP address, for whatever transport was asked; RTSP itself refuses UDP."""
-    address = device.advertised(device.stream_url(profile_of(device, request).token))
+    address = device.advertised(device.stream_url(_complete(profile_of(device, request)).token))
     return node("trt:GetStreamUriResponse", _media_uri(address))
+
+
+def _complete(profile: MediaProfile) -> MediaProfile:
+    if not profile.encoder:
+        raise SoapFault("Receiver", "ter:Action", "ter:IncompleteConfiguration", reason=profile.token)
+    return profile
 
 
 def get_snapshot_uri(device: Device, request: SoapRequest) -> Xml:
@@ -99,7 +108,7 @@ def get_snapshot_uri(device: Device, request: SoapRequest) -> Xml:
     return node("trt:GetSnapshotUriResponse", _media_uri(snapshot_url(device, profile_of(device, request))))
 
 
-def snapshot_url(device: Device, profile: ProfileSpec) -> str:
+def snapshot_url(device: Device, profile: MediaProfile) -> str:
     """Where a JPEG of the profile is fetched; some makes write name and password into it."""
     address = device.url(device.personality.paths.snapshot.format(token=profile.token))
     if not device.personality.snapshot_credentials:
@@ -118,13 +127,13 @@ def _media_uri(address: str) -> Xml:
     )
 
 
-def get_service_capabilities(_device: Device, _request: SoapRequest) -> Xml:
+def get_service_capabilities(device: Device, _request: SoapRequest) -> Xml:
     """What the media service can do."""
     return node(
         "trt:GetServiceCapabilitiesResponse",
         node(
             "trt:Capabilities",
-            node("trt:ProfileCapabilities", MaximumNumberOfProfiles=8),
+            node("trt:ProfileCapabilities", MaximumNumberOfProfiles=device.media.most),
             node("trt:StreamingCapabilities", RTPMulticast=False, RTP_TCP=False, RTP_RTSP_TCP=True),
             SnapshotUri=True,
             Rotation=False,
@@ -138,31 +147,35 @@ def get_profiles_2(device: Device, request: SoapRequest) -> Xml:
     """Media2: configurations come only for the types asked for."""
     asked = {(element.text or "").strip() for element in request.body if str(element.tag).endswith("}Type")}
     token = request.text("Token")
-    chosen = [profile for profile in device.profiles if token in (None, profile.token)]
+    chosen = [profile for profile in device.media if token in (None, profile.token)]
     return node("tr2:GetProfilesResponse", *(_profile_2(device, profile, asked) for profile in chosen))
 
 
-def _profile_2(device: Device, profile: ProfileSpec, asked: set[str]) -> Xml:
+def _profile_2(device: Device, profile: MediaProfile, asked: set[str]) -> Xml:
     def wanted(part: str) -> bool:
         return bool({"All", part} & asked)
 
     parts = join(
-        _video_source_configuration(device, "tr2:VideoSource") if wanted("VideoSource") else None,
-        encoder_2(device.encoder_now(profile.token), "tr2:VideoEncoder") if wanted("VideoEncoder") else None,
-        ptz_configuration("tr2:PTZ") if device.head and wanted("PTZ") else None,
+        _video_source_configuration(device, "tr2:VideoSource")
+        if profile.has_source and wanted("VideoSource")
+        else None,
+        encoder_2(device, device.encoder_now(profile.encoder), "tr2:VideoEncoder")
+        if profile.encoder and wanted("VideoEncoder")
+        else None,
+        ptz_configuration("tr2:PTZ") if device.head and profile.fixed and wanted("PTZ") else None,
     )
     return node(
         "tr2:Profiles",
-        node("tr2:Name", f"{profile.token}Stream"),
+        node("tr2:Name", profile.name),
         node("tr2:Configurations", parts) if asked else None,
         token=profile.token,
-        fixed=True,
+        fixed=profile.fixed,
     )
 
 
 def get_stream_uri_2(device: Device, request: SoapRequest) -> Xml:
     """Media2: the bare address."""
-    address = device.advertised(device.stream_url(profile_of(device, request).token))
+    address = device.advertised(device.stream_url(_complete(profile_of(device, request)).token))
     return node("tr2:GetStreamUriResponse", node("tr2:Uri", address))
 
 
@@ -170,6 +183,22 @@ def get_snapshot_uri_2(device: Device, request: SoapRequest) -> Xml:
     """Media2: the bare address."""
     return node(
         "tr2:GetSnapshotUriResponse", node("tr2:Uri", snapshot_url(device, profile_of(device, request)))
+    )
+
+
+def get_service_capabilities_2(device: Device, _request: SoapRequest) -> Xml:
+    """What Media2 can do."""
+    return node(
+        "tr2:GetServiceCapabilitiesResponse",
+        node(
+            "tr2:Capabilities",
+            node("tr2:ProfileCapabilities", MaximumNumberOfProfiles=device.media.most),
+            node("tr2:StreamingCapabilities", RTSPStreaming=True, RTPMulticast=False, RTP_RTSP_TCP=True),
+            SnapshotUri=True,
+            Rotation=False,
+            VideoSourceMode=False,
+            OSD=True,
+        ),
     )
 
 
@@ -181,6 +210,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     (TRT, "GetStreamUri"): get_stream_uri,
     (TRT, "GetSnapshotUri"): get_snapshot_uri,
     (TRT, "GetServiceCapabilities"): get_service_capabilities,
+    (TR2, "GetServiceCapabilities"): get_service_capabilities_2,
     (TR2, "GetProfiles"): get_profiles_2,
     (TR2, "GetStreamUri"): get_stream_uri_2,
     (TR2, "GetSnapshotUri"): get_snapshot_uri_2,

@@ -132,7 +132,7 @@ def remove_preset_tour(device: Device, request: SoapRequest) -> Xml:
 
 def _head(device: Device, request: SoapRequest) -> Head:
     token = request.text("ProfileToken")
-    if device.head is None or all(profile.token != token for profile in device.profiles):
+    if device.head is None or device.media.find(token) is None:
         raise SoapFault("Sender", "ter:InvalidArgVal", "ter:NoProfile", reason=f"No such profile: {token}")
     return device.head
 

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -21,6 +22,8 @@ import cv2
 from simulator.video.clip import Clip
 from simulator.video.library import Library
 from simulator.video.model import BLIND, Codec, Picture, ProfileSpec, Reel, VideoError
+from simulator.video.rekey import Splice, recode, rest_of_group
+from simulator.video.rtp import Packets
 from simulator.video.scenes import Scene, scene_named
 from simulator.video.timeline import Segment, Timeline
 
@@ -31,6 +34,9 @@ TRUTH_S = 3600
 JPEG_QUALITY = 85
 _SLACK = 1e-4  # frames
 _SEARCH_STEP_S = 0.2
+_KEY_LEADS_S = (0.1, 0.3, 1.0)
+"""How far ahead a key frame that was asked for is put: as far as coding it takes, which is tried."""
+_MOST_SPLICES = 8
 
 Clock = Callable[[], float]
 """Unix seconds, never jumping back."""
@@ -63,6 +69,10 @@ class Cursor:
         """The frame's index in its clip."""
         return frame_index(self.segment, self.clip, self.number)
 
+    def packets(self) -> Packets:
+        """The frame as it is sent: coded anew where a key frame was asked for."""
+        return self.channel.spliced(self) or self.clip.packets(self.index)
+
     def step(self) -> None:
         """Go on to the next frame, into the next segment (with its key frame) when this one is over."""
         self.number += 1
@@ -93,6 +103,10 @@ class Channel:
         self._scene: Scene | None = None if scene is None else scene_named(scene)
         self._source: str | Path = scene if scene is not None else Path(str(file))
         self._profiles = {profile.token: profile for profile in profiles}
+        self._factory = profiles
+        """What the loop and the truth are told by, whatever the streams are set to."""
+        self._splices: deque[Splice] = deque(maxlen=_MOST_SPLICES)
+        self._making_keys: set[str] = set()
         self._clock = clock or steady_clock()
         self._clips: dict[Reel, Clip] = {}
         self._extra_codecs: set[Codec] = set()
@@ -126,6 +140,58 @@ class Channel:
             raise KeyError(f"no profile {token!r}; known: {', '.join(self._profiles)}")
         return self._profiles[token]
 
+    def arrange(self, spec: ProfileSpec) -> None:
+        """Offer a profile, or another stream in it: whoever watches is dropped, and its clips are made when
+        somebody asks for it. Its bit rate is that of its size."""
+        self._profiles[spec.token] = spec
+
+    def end(self, token: str) -> None:
+        """Offer a profile no longer; no effect on one that is not there."""
+        self._profiles.pop(token, None)
+
+    def ask_key(self, token: str) -> None:
+        """Put a key frame into a profile's stream as soon as it is coded; once, however often it is asked.
+
+        Needs a running event loop. A stream that nobody prepared has none to be put.
+        """
+        if token in self._profiles and token not in self._making_keys:
+            self._making_keys.add(token)
+            self._start(lambda: self._make_key(token), f"key frame of {token}")
+
+    def spliced(self, cursor: Cursor) -> Packets | None:
+        """The frame at a cursor where it was coded anew, the latest first."""
+        for splice in reversed(self._splices):
+            packets = splice.packets(cursor.segment, cursor.clip, cursor.number)
+            if packets is not None:
+                return packets
+        return None
+
+    async def _make_key(self, token: str) -> None:
+        try:
+            for lead_s in _KEY_LEADS_S:
+                if await self._key_after(token, lead_s):
+                    return
+            log.warning("source=%s profile=%s a key frame could not be coded in time", self._source, token)
+        except (VideoError, KeyError) as error:
+            log.warning("source=%s profile=%s no key frame: %s", self._source, token, error)
+        finally:
+            self._making_keys.discard(token)
+
+    async def _key_after(self, token: str, lead_s: float) -> bool:
+        """Code one for the first frame after ``lead_s``; False when it was due before it was ready."""
+        cursor = self.cursor(token)
+        due = self._clock() + lead_s
+        while cursor.at < due:
+            cursor.step()
+        segment, clip, number, index = cursor.segment, cursor.clip, cursor.number, cursor.index
+        if clip.units[index].key:
+            return True
+        recoded = await asyncio.to_thread(recode, clip, index, rest_of_group(clip, index))
+        if self._clock() >= segment.start + number / clip.fps:
+            return False
+        self._splices.append(Splice(segment, clip, number, recoded))
+        return True
+
     async def prepare(self) -> None:
         """Have the loop and the actions ready; raises VideoError when the source cannot be played."""
         await self._library.prepare(self.reels(Picture.NORMAL))
@@ -146,10 +212,22 @@ class Channel:
 
     async def prepare_codec(self, token: str, codec: Codec) -> None:
         """Have a profile's loop ready in another compression; the rest of it follows by itself."""
-        profile = replace(self.profile(token), codec=codec)
+        await self._hold_loop(replace(self.profile(token), codec=codec))
+        self.prepare_codec_soon(codec)
+
+    async def prepare_profile(self, token: str) -> None:
+        """Have a profile's loop ready as it is arranged now; the rest of it follows by itself."""
+        profile = self.profile(token)
+        if profile in self._factory:
+            return
+        is_new = self._reel(profile, Picture.NORMAL, None) not in self._clips
+        await self._hold_loop(profile)
+        if is_new:
+            self._start(self._prepare_codec_fully, f"profile {token}")
+
+    async def _hold_loop(self, profile: ProfileSpec) -> None:
         for picture in dict.fromkeys((Picture.NORMAL, self._wanted)):
             await self._hold([self._reel(profile, picture, None)])
-        self.prepare_codec_soon(codec)
 
     def prepare_codec_soon(self, codec: Codec) -> None:
         """Begin to have everything in another compression; without a running event loop, only note it."""
@@ -186,14 +264,17 @@ class Channel:
         timeline = self._require_timeline()
         at = self._quiet_from(timeline)
         timeline.play(action, at, script.seconds)
-        clip = self._clips[self._reel(next(iter(self._profiles.values())), Picture.NORMAL, action)]
+        clip = self._clips[self._reel(self._factory[0], Picture.NORMAL, action)]
         seen = [s for s in clip.sightings if s.what != "wind"]
         return at + min(s.from_s for s in seen), at + max(s.to_s for s in seen)
 
     def snapshot(self, token: str) -> bytes:
         """JPEG of the latest key frame: at most one GOP old; raises KeyError for an unknown profile."""
         self.profile(token)
-        cursor = self.cursor(token)
+        try:
+            cursor = self.cursor(token)
+        except VideoError:  # arranged, and nobody watched it yet
+            cursor = self.own_cursor()
         return _jpeg(cursor.clip, cursor.clip.key_before[cursor.index])
 
     def truth(self, *, tracks: bool = False) -> list[dict[str, Any]]:
@@ -226,6 +307,13 @@ class Channel:
         number = max(0, math.floor((self._clock() - segment.start) * clip.fps + _SLACK))
         return Cursor(self, token, codec, segment, number, clip)
 
+    def own_cursor(self) -> Cursor:
+        """What the camera itself sees now, whatever its streams are set to."""
+        segment = self._require_timeline().at(self._clock())
+        clip = self._clip(self._factory[0], segment)
+        number = max(0, math.floor((self._clock() - segment.start) * clip.fps + _SLACK))
+        return Cursor(self, self._factory[0].token, None, segment, number, clip)
+
     def key_cursor(self, token: str, codec: Codec | None = None) -> Cursor:
         """A reader's place at the latest key frame: where a new reader begins."""
         cursor = self.cursor(token, codec)
@@ -236,8 +324,9 @@ class Channel:
     def clip(self, token: str, segment: Segment, codec: Codec | None = None) -> Clip:
         """The clip a segment shows in a profile; what is not rendered yet is shown as the normal loop."""
         profile = self.profile(token)
-        if codec is not None:
-            profile = replace(profile, codec=codec)
+        return self._clip(profile if codec is None else replace(profile, codec=codec), segment)
+
+    def _clip(self, profile: ProfileSpec, segment: Segment) -> Clip:
         wished = self._reel(profile, segment.picture, segment.action)
         for reel in (
             wished,
@@ -336,12 +425,12 @@ class Channel:
         return float(math.floor((position % length) / interval + 1e-6) * interval)
 
     def _key_interval_s(self) -> float:
-        gops = [Fraction(c.gop, c.fps) for c in (self._loop(p) for p in self._profiles.values())]
+        gops = [Fraction(c.gop, c.fps) for c in map(self._loop, self._factory)]
         scale = math.lcm(*(gop.denominator for gop in gops))
         return math.lcm(*(int(gop * scale) for gop in gops)) / scale
 
     def _main_clip(self) -> Clip:
-        return self._loop(next(iter(self._profiles.values())))
+        return self._loop(self._factory[0])
 
     def _loop(self, profile: ProfileSpec) -> Clip:
         return self._clips[self._reel(profile, Picture.NORMAL, None)]
@@ -368,7 +457,7 @@ class Channel:
     def _shown(self, segment: Segment, begin: float, end: float, *, tracks: bool) -> Iterator[dict[str, Any]]:
         if segment.picture in BLIND:
             return
-        clip = self.clip(next(iter(self._profiles)), segment)
+        clip = self._clip(self._factory[0], segment)
         origin = segment.start - segment.offset_s
         rounds = range(1)
         if segment.action is None:

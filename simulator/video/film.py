@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from simulator.video.blemish import BLEMISHES
 from simulator.video.clip import Clip
 from simulator.video.encoder import I420, encode
 from simulator.video.model import BLIND, Picture, ProfileSpec, Reel, Sighting, VideoError
@@ -55,7 +56,7 @@ def bake(reel: Reel) -> Clip:
 
 
 @dataclass(frozen=True, slots=True)
-class _Sensor:
+class Sensor:
     """Noise of a sensor: its own for every pixel of every picture.
 
     Noise is drawn once, larger than the picture; each picture gets another part of it. What it adds and what
@@ -67,7 +68,7 @@ class _Sensor:
     rng: np.random.Generator
 
     @classmethod
-    def of(cls, width: int, height: int, deviation: float, seed: int) -> _Sensor:
+    def of(cls, width: int, height: int, deviation: float, seed: int) -> Sensor:
         rng = np.random.default_rng(seed)
         size = (height + _MARGIN_PX, width + _MARGIN_PX)
         grain = rng.standard_normal(size, np.float32) * np.float32(deviation)
@@ -94,19 +95,24 @@ def _bake_scene(reel: Reel, scene: Scene) -> Clip:
     script = scene.script(reel.action)
     seconds = STILL_LOOP_S if reel.picture in BLIND and reel.picture is not Picture.FROZEN else script.seconds
     seen = () if reel.picture in BLIND else sightings(scene, reel.action)
-    deviation = scene.noise or _NOISE[scene.hour]
-    burn = functools.partial(_burn, hour=scene.hour, label=scene.label)
+    deviation = scene_noise(scene)
+    burn = functools.partial(burn_text, hour=scene.hour, label=scene.label)
     take = _scene_take(scene, reel, seconds)
     if reel.picture is Picture.MOVED:
         seen = tuple(_moved_sighting(sighting) for sighting in seen)
     return _develop(take, reel, deviation=deviation, seen=seen, burn=burn)
 
 
+def scene_noise(scene: Scene) -> float:
+    """Deviation of the sensor's noise in grey levels."""
+    return scene.noise or _NOISE[scene.hour]
+
+
 def _scene_take(scene: Scene, reel: Reel, seconds: int) -> Take:
     profile = reel.profile
     stage = Stage(scene, scene.script(reel.action), width=profile.width, height=profile.height)
     for number in range(seconds * profile.fps):
-        yield _planes(stage.picture(number / profile.fps))
+        yield planes_of(stage.picture(number / profile.fps))
 
 
 def _bake_file(reel: Reel, path: Path) -> Clip:
@@ -138,27 +144,32 @@ def _exposed(
     noise = {Picture.COVERED: max(deviation, 4.0), Picture.DARK: max(deviation, 3.0)}.get(
         reel.picture, deviation
     )
-    sensor = _Sensor.of(profile.width, profile.height, noise, zlib.crc32(str(reel).encode()))
-    lens = _LENSES[reel.picture]
+    sensor = Sensor.of(profile.width, profile.height, noise, zlib.crc32(str(reel).encode()))
+    lens = _LENSES.get(reel.picture, _as_is)
+    blemish = BLEMISHES[reel.picture] if reel.picture not in _LENSES else None
     for number, planes in enumerate(take):
         y, u, v = lens(*planes)
+        if blemish is not None and blemish.before_sensor:
+            y, u, v = blemish.apply((y, u, v), _BLEMISH_STRENGTH, number, 0)
         if noise:
             y, u, v = sensor.expose(y), sensor.expose(u, colour=True), sensor.expose(v, colour=True)
+        if blemish is not None and not blemish.before_sensor:
+            y, u, v = blemish.apply((y, u, v), _BLEMISH_STRENGTH, number, 0)
         if burn is not None:
             burn(y, number / profile.fps)
-        yield _packed(y, u, v)
+        yield packed(y, u, v)
 
 
 def _frozen(
     take: Take, profile: ProfileSpec, deviation: float, burn: Callable[[Plane, float], None] | None
 ) -> Iterator[I420]:
     y, u, v = next(take)
-    sensor = _Sensor.of(profile.width, profile.height, deviation, 1)
+    sensor = Sensor.of(profile.width, profile.height, deviation, 1)
     if deviation:
         y, u, v = sensor.expose(y), sensor.expose(u, colour=True), sensor.expose(v, colour=True)
     if burn is not None:
         burn(y, 0.0)
-    picture = _packed(y, u, v)
+    picture = packed(y, u, v)
     for _ in range(profile.gop):
         yield picture
 
@@ -203,6 +214,7 @@ _LENSES: dict[Picture, Callable[[Plane, Plane, Plane], tuple[Plane, Plane, Plane
     Picture.BLURRED: _blurred,
     Picture.MOVED: _moved,
 }
+_BLEMISH_STRENGTH = 0.6
 _TURN_DEGREES, _TURN_ZOOM, _TURN_SHIFT = 7.0, 1.35, (0.16, -0.07)
 
 
@@ -259,7 +271,7 @@ def _moved_sighting(sighting: Sighting) -> Sighting:
     return Sighting(sighting.what, track[0][0], track[-1][0], tuple(track))
 
 
-def _planes(picture: npt.NDArray[np.uint8]) -> tuple[Plane, Plane, Plane]:
+def planes_of(picture: npt.NDArray[np.uint8]) -> tuple[Plane, Plane, Plane]:
     height, width = picture.shape[:2]
     packed = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2YUV_I420), np.uint8)
     quarter = height // 2 * (width // 2)
@@ -269,12 +281,12 @@ def _planes(picture: npt.NDArray[np.uint8]) -> tuple[Plane, Plane, Plane]:
     return packed[:height], flat[at : at + quarter].reshape(shape), flat[at + quarter :].reshape(shape)
 
 
-def _packed(y: Plane, u: Plane, v: Plane) -> I420:
+def packed(y: Plane, u: Plane, v: Plane) -> I420:
     flat = np.concatenate((y.reshape(-1), u.reshape(-1), v.reshape(-1)))
     return flat.reshape(y.shape[0] * 3 // 2, y.shape[1])
 
 
-def _burn(plane: Plane, at_s: float, *, hour: Hour, label: str) -> None:
+def burn_text(plane: Plane, at_s: float, *, hour: Hour, label: str) -> None:
     """The clock (changes every second) upper left, the camera's name lower right."""
     height, width = plane.shape
     now = _DAY.replace(hour=_CLOCKS[hour], minute=26) + dt.timedelta(seconds=math.floor(at_s + 1e-6))

@@ -23,7 +23,7 @@ from simulator.video.scenes import scene_named
 
 log = logging.getLogger(__name__)
 
-_RECIPE = ("backdrop", "cast", "clip", "encoder", "film", "model", "scenes", "stage", "texture")
+_RECIPE = ("backdrop", "blemish", "cast", "clip", "encoder", "film", "model", "scenes", "stage", "texture")
 """The modules that decide what is in a clip; their text is part of every key: no old picture survives."""
 _STALE_PART_S = 3600
 _ROOT = Path(__file__).resolve().parents[2]

@@ -22,6 +22,12 @@ class Picture(StrEnum):
     BLURRED = "blurred"  # focus lost
     FROZEN = "frozen"  # live packets of one and the same picture, the burnt-in clock included
     MOVED = "moved"  # somebody turned the camera
+    COLOUR_CAST = "colour_cast"  # white balance lost
+    NOISY = "noisy"  # snow and grain of bad power or a bad plug
+    STRIPED = "striped"  # bars that roll through
+    LOW_CONTRAST = "low_contrast"  # a grey haze
+    GREY = "grey"  # black and white although it is day
+    SHAKING = "shaking"  # a loose bracket
 
 
 BLIND = frozenset({Picture.COVERED, Picture.DARK, Picture.OVER_BRIGHT, Picture.FROZEN})

@@ -83,6 +83,7 @@ class Player:
         self._origin_timestamp = random.getrandbits(32)
         self._origin = channel.now()
         self._h265 = faults.h265
+        self._profile = channel.profile(token)
         self._cursor: Cursor | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._next_report = 0.0
@@ -99,7 +100,7 @@ class Player:
     @property
     def codec(self) -> Codec:
         """What this client gets."""
-        return Codec.H265 if self._h265 else self._channel.profile(self._token).codec
+        return Codec.H265 if self._h265 else self._profile.codec
 
     def start(self) -> tuple[int, int]:
         """Begin with the latest key frame; its sequence number and time stamp. Sending begins afterwards.
@@ -136,7 +137,7 @@ class Player:
 
     def _tick(self) -> None:
         faults = self._faults
-        if faults.no_stream or faults.h265 is not self._h265:
+        if faults.no_stream or faults.h265 is not self._h265 or not self._is_arranged():
             self.pause()
             self._lost("the stream's configuration changed")
             return
@@ -157,6 +158,10 @@ class Player:
             self.report(now)
             self._next_report = now + REPORT_S
         self._plan(due_in)
+
+    def _is_arranged(self) -> bool:
+        """Whether the profile is still there and its stream the one that was set up."""
+        return self._token in self._channel.tokens and self._channel.profile(self._token) == self._profile
 
     def _room(self, now: float) -> bool:
         """Whether the client takes what it gets; plans the next look, or gives the client up, when not."""
@@ -198,7 +203,7 @@ class Player:
         return self._cursor
 
     def _send(self, cursor: Cursor) -> None:
-        packets = self._junk() if self._faults.garbage else cursor.clip.packets(cursor.index)
+        packets = self._junk() if self._faults.garbage else cursor.packets()
         self._outlet.write(
             addressed(
                 packets,

@@ -226,6 +226,8 @@ class _Connection:
         except VideoError as error:
             log.error("rtsp=%s %s: %s", server.host, request.method, error)
             return Answer(503, [])
+        except KeyError:  # the profile went away meanwhile
+            return Answer(404, [])
 
     def _admitted(self, request: Request) -> bool:
         if self._server.credentials_refused:
@@ -301,6 +303,7 @@ class _Connection:
         """The compression in force, with its clips ready."""
         channel = self._server.channel
         codec = Codec.H265 if self._server.h265 else channel.profile(token).codec
+        await channel.prepare_profile(token)
         if codec is not channel.profile(token).codec:
             await channel.prepare_codec(token, codec)
         return codec

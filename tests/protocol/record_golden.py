@@ -12,7 +12,7 @@ from pathlib import Path
 from protocol.codec import join_batch
 from protocol.messages import ENTRY_KINDS
 from protocol.versions import MESSAGE_VERSION
-from tests.support.wire import EXAMPLES, entry_bytes, event_bytes, kind_of
+from tests.support.wire import EXAMPLES, VARIANTS, entry_bytes, event_bytes, kind_of
 
 FOLDER = Path(__file__).parent / "golden"
 MANIFEST = FOLDER / "manifest.json"
@@ -32,6 +32,7 @@ def record(folder: Path = FOLDER) -> None:
         for data in EXAMPLES
     }
     entries = [data for data in EXAMPLES if kind_of(data) in ENTRY_KINDS]
+    payloads |= {name: entry_bytes(data) for name, data in VARIANTS.items()}
     payloads["batch"] = join_batch([entry_bytes(data, number) for number, data in enumerate(entries, 1)])
     hashes = read_manifest(folder)
     for kind, payload in payloads.items():

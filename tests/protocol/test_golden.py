@@ -18,7 +18,7 @@ from protocol.messages import ENTRY_KINDS, PLAIN_KINDS
 from protocol.versions import MESSAGE_VERSION
 from tests.protocol import record_golden
 from tests.protocol.record_golden import FOLDER, MANIFEST, read_manifest
-from tests.support.wire import EXAMPLES, KEY, LOG, kind_of, topic_for
+from tests.support.wire import EXAMPLES, KEY, LOG, VARIANTS, kind_of, topic_for
 
 BY_KIND = {kind_of(data): data for data in EXAMPLES}
 
@@ -30,7 +30,7 @@ def golden(name: str) -> bytes:
 def test_every_kind_has_an_example_and_a_golden_file() -> None:
     assert set(BY_KIND) == {*ENTRY_KINDS, *PLAIN_KINDS}
     names = {path.name for path in FOLDER.glob("*.json")} - {MANIFEST.name}
-    assert names >= {f"{kind}.v{MESSAGE_VERSION}.json" for kind in [*BY_KIND, "batch"]}
+    assert names >= {f"{kind}.v{MESSAGE_VERSION}.json" for kind in [*BY_KIND, *VARIANTS, "batch"]}
 
 
 def test_golden_files_are_what_they_were() -> None:
@@ -42,11 +42,12 @@ def test_golden_files_are_what_they_were() -> None:
     assert hashes == read_manifest()
 
 
-@pytest.mark.parametrize("kind", sorted(ENTRY_KINDS))
-def test_a_recorded_entry_is_let_in_and_round_trips(kind: str) -> None:
-    recorded = golden(kind)
+@pytest.mark.parametrize("name", [*sorted(ENTRY_KINDS), *VARIANTS])
+def test_a_recorded_entry_is_let_in_and_round_trips(name: str) -> None:
+    recorded = golden(name)
     received = decode_entry(LOG, json.loads(recorded), key=KEY)
-    assert kind_of(received.entry.data) == kind
+    assert kind_of(received.entry.data) == (kind_of(VARIANTS[name]) if name in VARIANTS else name)
+    assert name not in VARIANTS or received.entry.data == VARIANTS[name]
     assert received.canonical == canonical(json.loads(recorded))
     again = received.entry.model_dump(mode="json", exclude_none=True)
     assert canonical(again) == received.canonical
@@ -74,4 +75,4 @@ def test_recording_adds_what_is_missing_and_leaves_the_rest(tmp_path: Path) -> N
     record_golden.record(tmp_path)
     assert old.read_bytes() == b"{}"
     assert old.name not in read_manifest(tmp_path)
-    assert len(read_manifest(tmp_path)) == len(BY_KIND)
+    assert len(read_manifest(tmp_path)) == len(BY_KIND) + len(VARIANTS)

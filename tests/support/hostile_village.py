@@ -361,6 +361,9 @@ class _Timed:
     def stream_refused(self) -> None:
         self._inner.stream_refused()
 
+    def ask_key(self) -> bool:
+        return self._inner.ask_key()
+
     def snapshot(self) -> bytes:
         return self._inner.snapshot()
 

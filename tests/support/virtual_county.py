@@ -35,6 +35,8 @@ class StillLens:
     def __init__(self) -> None:
         self.in_view: frozenset[str] = frozenset()
         self.shown: list[str] = []
+        self.arranged: dict[str, ProfileSpec] = {}
+        self.keys_asked: list[str] = []
 
     async def prepare(self) -> None:
         """Nothing to make."""
@@ -45,6 +47,18 @@ class StillLens:
     def show(self, picture: Any) -> None:
         """Remember what was asked for."""
         self.shown.append(str(picture))
+
+    def arrange(self, spec: ProfileSpec) -> None:
+        """Remember how a stream is set."""
+        self.arranged[spec.token] = spec
+
+    def end(self, token: str) -> None:
+        """Forget a stream."""
+        self.arranged.pop(token, None)
+
+    def ask_key(self, token: str) -> None:
+        """Remember for which stream."""
+        self.keys_asked.append(token)
 
     def play(self, action: str) -> tuple[float, float]:
         """Knows one action."""

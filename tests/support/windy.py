@@ -158,42 +158,42 @@ def _count(tally: Tally, at_s: float, moving: bool, truth: Sequence[tuple[float,
         tally.wrong_at.append(at_s)
 
 
-def _person(at_s: float, seconds: float, way: tuple[tuple[float, float], ...], look: int = 0) -> Pass:
+def walker(at_s: float, seconds: float, way: tuple[tuple[float, float], ...], look: int = 0) -> Pass:
     return Pass("person", at_s, seconds, way, look)
 
 
-def _car(at_s: float, seconds: float, way: tuple[tuple[float, float], ...], look: int = 0) -> Pass:
+def driver(at_s: float, seconds: float, way: tuple[tuple[float, float], ...], look: int = 0) -> Pass:
     return Pass("car", at_s, seconds, way, look)
 
 
-_PATH = ((-60.0, 520.0), (1340.0, 560.0))
-_PATH_BACK = ((1340.0, 600.0), (-60.0, 540.0))
-_ALONG = ((641.0, 250.0), (880.0, 1010.0))
-_PAVEMENT = ((-80.0, 662.0), (1360.0, 662.0))
-_FAR = ((1330.0, 372.0), (-60.0, 372.0))
-_STREET = ((-300.0, 452.0), (1580.0, 452.0))
-_YARD = ((-60.0, 545.0), (340.0, 640.0), (430.0, 1010.0))
+PATH = ((-60.0, 520.0), (1340.0, 560.0))
+PATH_BACK = ((1340.0, 600.0), (-60.0, 540.0))
+ALONG = ((641.0, 250.0), (880.0, 1010.0))
+PAVEMENT = ((-80.0, 662.0), (1360.0, 662.0))
+FAR = ((1330.0, 372.0), (-60.0, 372.0))
+STREET = ((-300.0, 452.0), (1580.0, 452.0))
+YARD = ((-60.0, 545.0), (340.0, 640.0), (430.0, 1010.0))
 
 TUNING: tuple[WindyScene, ...] = (
     WindyScene("wood, strong", "trees-wind", 11.0, (
-        _person(120, 9, _PATH, 1), _person(210, 11, _PATH_BACK, 3), _person(330, 8, _PATH, 5))),
+        walker(120, 9, PATH, 1), walker(210, 11, PATH_BACK, 3), walker(330, 8, PATH, 5))),
     WindyScene("wood, fresh", "trees-wind", 7.0, (
-        _person(100, 12, _PATH_BACK, 2), _person(260, 9, _PATH, 0)), seed=2, gusts=(29.0, 67.0, 211.0)),
+        walker(100, 12, PATH_BACK, 2), walker(260, 9, PATH, 0)), seed=2, gusts=(29.0, 67.0, 211.0)),
     WindyScene("road, strong", "road-day", 12.0, (
-        _car(90, 6.2, _ALONG, 0), _person(200, 10.4, ((-80.0, 600.0), (1360.0, 640.0)), 1),
-        _car(310, 5.6, _ALONG, 4)), seed=3, gusts=(37.0, 89.0, 151.0)),
+        driver(90, 6.2, ALONG, 0), walker(200, 10.4, ((-80.0, 600.0), (1360.0, 640.0)), 1),
+        driver(310, 5.6, ALONG, 4)), seed=3, gusts=(37.0, 89.0, 151.0)),
 )  # fmt: skip
 JUDGING: tuple[WindyScene, ...] = (
     WindyScene("street, strong", "street-day", 12.0, (
-        _car(80, 4.4, _STREET, 2), _person(150, 14, _FAR, 0), _person(240, 10.8, _PAVEMENT, 3),
-        _car(340, 4.4, _STREET, 5)), seed=11, gusts=(43.0, 71.0, 197.0)),
+        driver(80, 4.4, STREET, 2), walker(150, 14, FAR, 0), walker(240, 10.8, PAVEMENT, 3),
+        driver(340, 4.4, STREET, 5)), seed=11, gusts=(43.0, 71.0, 197.0)),
     WindyScene("gate, strong", "gate-day", 12.0, (
-        _person(110, 7, _YARD, 1), _person(280, 7, _YARD, 4)), seed=12, gusts=(31.0, 101.0, 163.0)),
+        walker(110, 7, YARD, 1), walker(280, 7, YARD, 4)), seed=12, gusts=(31.0, 101.0, 163.0)),
     WindyScene("wood, gale", "trees-wind", 14.0, (
-        _person(95, 10, _PATH_BACK, 4), _person(190, 9, _PATH, 2), _person(300, 12, _PATH_BACK, 0)),
+        walker(95, 10, PATH_BACK, 4), walker(190, 9, PATH, 2), walker(300, 12, PATH_BACK, 0)),
         seed=13, gusts=(23.0, 79.0, 181.0)),
     WindyScene("street at dusk", "street-dusk", 10.0, (
-        _person(130, 10.8, _PAVEMENT, 2), _car(220, 4.4, _STREET, 0), _person(300, 14, _FAR, 4)),
+        walker(130, 10.8, PAVEMENT, 2), driver(220, 4.4, STREET, 0), walker(300, 14, FAR, 4)),
         seed=14, noise=3.2, gusts=(47.0, 83.0, 139.0)),
     WindyScene("lookout, fresh", "lookout-day", 9.0, (), seed=15, gusts=(53.0, 61.0, 223.0)),
 )  # fmt: skip

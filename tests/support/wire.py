@@ -145,6 +145,23 @@ EXAMPLES: Final[tuple[Frozen, ...]] = (
     TwinDesired(version=7, settings={"ladder_interval_s": 30, "quiet": True, "colour": "green", "gain": 0.5}),
     Command(command="cmd-0001", verb="probe", device="gate-1", expires=AT),
 )
+
+VARIANTS: Final[dict[str, Frozen]] = {
+    "scene.both": Scene.model_validate(
+        {
+            "topic": "tns1:VideoSource/MotionAlarm",
+            "phase": "end",
+            "seen_by": "camera",
+            "episode": "9f0c3b52a1d4e688",
+            "score": 0.75,
+            "duration_ms": 9500,
+            "evidence": _HASH,
+            "sources": ["camera", "box"],
+            "clip": "c1" * 32,
+        }
+    ),
+}
+"""More of a kind, by the name of its golden file: what became possible after the first was recorded."""
 """With every field set, so that a golden file shows all of them."""
 
 

@@ -27,11 +27,17 @@ _OTHERS = (NetworkAspect, EncoderAspect, ImagingAspect, OsdAspect, IoAspect)
 class DeviceSettings(Mapping[str, Aspect]):
     """The aspects of one ONVIF device by name; nothing is sent before one is used. Close it after use."""
 
-    def __init__(self, device: Device, account: Account, services: Services, *, limits: Limits) -> None:
+    def __init__(
+        self, device: Device, account: Account, services: Services, *, limits: Limits, own_encoder: str = ""
+    ) -> None:
+        """``own_encoder``: the token of the encoder that makes the box's analysis stream."""
         self._surface = Surface(device, account, services, limits=limits)
         self.time = TimeAspect(self._surface)
         rest = (each(self._surface) for each in _OTHERS)
         self._aspects: dict[str, Aspect] = {aspect.name: aspect for aspect in (self.time, *rest)}
+        encoder = self._aspects[EncoderAspect.name]
+        assert isinstance(encoder, EncoderAspect)
+        encoder.own_token = own_encoder
 
     def __getitem__(self, name: str) -> Aspect:
         return self._aspects[name]

@@ -63,7 +63,7 @@ _FOLLOWS: Mapping[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Held:
+class Held:
     """One configuration as it was read."""
 
     token: str
@@ -80,8 +80,10 @@ class EncoderAspect(SettingsAspect):
     """``main.codec``, ``sub.size``, ``sub.fps``, ``sub.kbps``, ``sub.gop_frames``, …"""
 
     name = "encoder"
+    own_token = ""
+    """The encoder of the box's analysis stream: its role comes after those of the camera's own streams."""
     rounds = frozenset({"fps", "kbps", "gop_frames", "quality"})
-    _held: tuple[_Held, ...] = ()
+    _held: tuple[Held, ...] = ()
     _doubted = False
     _roles: dict[str, str]
 
@@ -89,7 +91,7 @@ class EncoderAspect(SettingsAspect):
         service, nodes = self._configurations()
         self._name(nodes)
         self._held = tuple(
-            _Held(token, self._roles[token], service, node) for token, node in nodes if token in self._roles
+            Held(token, self._roles[token], service, node) for token, node in nodes if token in self._roles
         )
         found: dict[str, Value] = {}
         for held in sorted(self._held, key=lambda one: _rank(one.role)):
@@ -130,7 +132,7 @@ class EncoderAspect(SettingsAspect):
         """Give roles by size at the first look; what comes later goes behind."""
         if not hasattr(self, "_roles"):
             self._roles = {}
-        for token, _ in sorted(nodes, key=lambda pair: -_pixels(pair[1])):
+        for token, _ in sorted(nodes, key=lambda pair: (pair[0] == self.own_token, -_pixels(pair[1]))):
             if token not in self._roles and len(self._roles) < len(_ROLES):
                 self._roles[token] = _ROLES[len(self._roles)]
 
@@ -141,10 +143,13 @@ class EncoderAspect(SettingsAspect):
             found |= {f"{held.role}.{name}": allowed for name, allowed in told.items()}
         return found
 
-    def _options(self, held: _Held, codec: str) -> dict[str, Allowed]:
+    def _options(self, held: Held, codec: str) -> dict[str, Allowed]:
         """What one configuration may be with ``codec``; with the codec it has when that is ""."""
         token = named(held.service, "ConfigurationToken", held.token)
         answer = self._surface.ask(held.service, "GetVideoEncoderConfigurationOptions", token)
+        return self._told_options(held, answer, codec)
+
+    def _told_options(self, held: Held, answer: etree._Element, codec: str) -> dict[str, Allowed]:
         has = child_text(held.node, "Encoding")
         return options_2(answer, codec or has) if held.service == "media2" else options_1(answer, has)
 
@@ -198,7 +203,7 @@ class EncoderAspect(SettingsAspect):
                 continue
             self._set(held, changed)
 
-    def _set(self, held: _Held, changed: Settings) -> None:
+    def _set(self, held: Held, changed: Settings) -> None:
         """Write one configuration; over Media where Media2 only reads it."""
         copy = deepcopy(held.node)
         places.write(copy, held.places, changed, prefix=f"{held.role}.")
@@ -213,14 +218,14 @@ class EncoderAspect(SettingsAspect):
                 raise
             self._set(other, changed)
 
-    def _in_media(self, held: _Held, changed: Settings) -> _Held | None:
+    def _in_media(self, held: Held, changed: Settings) -> Held | None:
         """The same configuration as Media tells it; None when it has it not, or not these settings."""
         if held.service == "media" or not self._surface.has("media"):
             return None
         listed = dict(_with_token(self._surface.ask("media", "GetVideoEncoderConfigurations")))
         if held.token not in listed:
             return None
-        other = _Held(held.token, held.role, "media", listed[held.token])
+        other = Held(held.token, held.role, "media", listed[held.token])
         offered = places.read(other.node, other.places, prefix=f"{held.role}.")
         mine = {name for name in changed if _prefix(name) == held.role}
         new_codec = changed.get(f"{held.role}.codec", "H264") != "H264"
@@ -232,7 +237,7 @@ def _prefix(name: str) -> str:
 
 
 def _rank(role: str) -> int:
-    return _ROLES.index(role)
+    return _ROLES.index(role) if role in _ROLES else len(_ROLES)
 
 
 def _with_token(answer: etree._Element) -> list[tuple[str, etree._Element]]:

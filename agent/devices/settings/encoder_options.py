@@ -53,6 +53,15 @@ def options_2(answer: etree._Element, using: str) -> dict[str, Allowed]:
     return {**found, "size": Allowed(values=sizes)} if sizes else found
 
 
+def rates_2(answer: etree._Element, using: str) -> tuple[Value, ...]:
+    """The frame rates that Media2 lists one by one for the codec ``using``."""
+    for option in answer:
+        if local_name(option) == "Options" and child_text(option, "Encoding") == using:
+            texts = (option.get("FrameRatesSupported") or "").split()
+            return tuple(float(text) for text in texts if _is_number(text))
+    return ()
+
+
 def _sizes(node: etree._Element | None) -> tuple[Value, ...]:
     place = size_at("size")
     nodes = (

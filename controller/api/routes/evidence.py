@@ -1,4 +1,4 @@
-"""Stills: boxes put them, people look at them, every look is written down."""
+"""Stills and clips: boxes put them, people look at them, every look is written down."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pydantic import AwareDatetime
 from controller.api.access import UPLOAD, Viewer
 from controller.api.models import StoredOut
 from controller.api.rooms import rooms_of
+from controller.domain.media import MOST_BYTES
 from controller.services.evidence import Upload
 
 router = APIRouter(prefix="/v1", tags=["evidence"])
@@ -23,11 +24,11 @@ async def _body(request: Request) -> bytes:
 @router.put(
     "/boxes/{box_id}/evidence/{sha256}",
     dependencies=[UPLOAD],
-    summary="A box stores a still (image/jpeg, at most 512 KiB), signed with its key",
+    summary="A box stores a still (JPEG up to 512 KiB) or a clip (MP4 up to 4 MiB), signed with its key",
     openapi_extra={
         "requestBody": {
             "required": True,
-            "content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}},
+            "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in MOST_BYTES},
         }
     },
 )
@@ -57,9 +58,9 @@ def put(
 
 @router.get(
     "/evidence/{sha256}",
-    summary="One still; the view is written to the audit log",
+    summary="One still or clip; the view is written to the audit log",
     response_class=Response,
-    responses={200: {"content": {"image/jpeg": {}}}},
+    responses={200: {"content": {kind: {} for kind in MOST_BYTES}}},
 )
 def view(
     request: Request,

@@ -10,7 +10,6 @@ import pytest
 
 from agent.detect import EventDebouncer, Moment, SceneJudge
 from agent.model import SceneEvent
-from agent.video.gate import MotionGate
 from protocol.words import Phase, SceneTopic
 from tests.support.footage import Truth, encode, folder, pictures, play
 
@@ -27,7 +26,7 @@ def events_of(clip: str, tmp_path: Path, *, gop_s: float = 2.0) -> list[SceneEve
     numbers = itertools.count()
     debouncer = EventDebouncer(new_episode=lambda: str(next(numbers)))
     events: list[SceneEvent] = []
-    for _, said in play(camera_like, SceneJudge(), MotionGate()):
+    for _, said in play(camera_like, SceneJudge()):
         events += debouncer.see(said.findings, Moment(said.at_s, T0 + timedelta(seconds=said.at_s)))
     return [*events, *debouncer.close()]
 

@@ -3,24 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
 
-from agent.detect.picture import PictureConfig, PictureJudge
-from agent.model import Image, PictureFault
+from agent.detect.picture import Opinion, PictureConfig, PictureJudge
+from agent.model import Frame, Image, PictureFault
 from tests.agent.detect.mini_scene import HEIGHT, WIDTH, Camera, Float, beam, cloth, person, place
 
 HEALTHY = 6
 
 
-def faults(judge: PictureJudge, images: list[Image]) -> list[set[PictureFault]]:
-    return [{o.fault for o in judge.judge(image) if o.present} for image in images]
+class EveryFrame(PictureJudge):
+    """Measures every key frame; they come every two seconds."""
+
+    def __init__(self, config: PictureConfig | None = None) -> None:
+        super().__init__(replace(config or PictureConfig(), period_s=1.0))
+        self._at_s = 0.0
+
+    def see(self, image: Image) -> tuple[Opinion, ...]:
+        self._at_s += 2.0
+        return self.judge(Frame(image, self._at_s, self._at_s, True))
 
 
-def experienced(camera: Camera, config: PictureConfig | None = None) -> PictureJudge:
-    judge = PictureJudge(config or PictureConfig())
+def faults(judge: EveryFrame, images: list[Image]) -> list[set[PictureFault]]:
+    return [{o.fault for o in judge.see(image) if o.present} for image in images]
+
+
+def experienced(camera: Camera, config: PictureConfig | None = None) -> EveryFrame:
+    judge = EveryFrame(config)
     assert faults(judge, camera.looks(HEALTHY)) == [set()] * HEALTHY
     return judge
 
@@ -49,7 +62,7 @@ def test_a_fault_is_named_alone_and_leaves_with_its_cause(fault: PictureFault) -
 def test_a_reason_has_numbers() -> None:
     camera = Camera()
     judge = experienced(camera)
-    (dark,) = [o for o in judge.judge(camera.look(BROKEN[PictureFault.DARK]())) if o.present]
+    (dark,) = [o for o in judge.see(camera.look(BROKEN[PictureFault.DARK]())) if o.present]
     assert dark.reason.startswith("mean luma 1")
     assert "< 30" in dark.reason
 
@@ -69,19 +82,19 @@ def test_a_lens_covered_by_a_fifth_is_not() -> None:
 
 def test_a_cover_that_was_there_from_the_start_is_seen() -> None:
     camera = Camera(cloth())
-    assert faults(PictureJudge(), camera.looks(4)) == [{PictureFault.COVERED}] * 4
+    assert faults(EveryFrame(), camera.looks(4)) == [{PictureFault.COVERED}] * 4
 
 
 def test_a_plain_wall_with_a_door_is_not_covered() -> None:
     wall = np.full((HEIGHT, WIDTH), 150.0, np.float32)
     cv2.rectangle(wall, (200, 40), (260, 180), 70.0, -1)
-    assert faults(PictureJudge(), Camera(wall).looks(6)) == [set()] * 6
+    assert faults(EveryFrame(), Camera(wall).looks(6)) == [set()] * 6
 
 
 def test_a_noisy_night_that_can_be_seen_is_not_dark() -> None:
     camera = Camera((place() * 0.35).astype(np.float32), noise=8.0)
     assert camera.scene.mean() > 30
-    assert faults(PictureJudge(), camera.looks(20)) == [set()] * 20
+    assert faults(EveryFrame(), camera.looks(20)) == [set()] * 20
 
 
 @pytest.mark.parametrize("gain", [0.55, 1.25])
@@ -123,7 +136,7 @@ def test_a_dome_that_turns_has_not_changed_its_scene() -> None:
 
 def test_live_pictures_of_a_still_place_are_not_frozen() -> None:
     camera = Camera(noise=1.5)
-    assert faults(PictureJudge(), camera.looks(30)) == [set()] * 30
+    assert faults(EveryFrame(), camera.looks(30)) == [set()] * 30
 
 
 def test_the_same_picture_again_and_again_is_frozen_from_the_third_on() -> None:
@@ -141,9 +154,9 @@ def test_a_clock_that_ticks_in_a_noiseless_picture_is_not_frozen() -> None:
         picture = place().astype(np.uint8)
         cv2.putText(picture, f"12:00:{second:02}", (4, 12), cv2.FONT_HERSHEY_SIMPLEX, 0.4, 255, 1)
         pictures.append(picture)
-    assert faults(PictureJudge(), pictures) == [set()] * 10
+    assert faults(EveryFrame(), pictures) == [set()] * 10
 
 
 def test_a_dark_picture_can_be_frozen_too() -> None:
     still = Camera((place() * 0.1).astype(np.float32)).look()
-    assert faults(PictureJudge(), [still] * 4)[-1] == {PictureFault.DARK, PictureFault.FROZEN}
+    assert faults(EveryFrame(), [still] * 4)[-1] == {PictureFault.DARK, PictureFault.FROZEN}

@@ -9,10 +9,13 @@ import cv2
 import numpy as np
 
 from agent.detect import DetectConfig, SceneJudge
+from agent.detect.picture import PictureConfig
 from agent.model import Finding, Frame, Image, PictureFault, Zone
 from protocol.words import SceneTopic
 from tests.agent.detect.mini_scene import Camera, cloth, frames, person, place
 
+EVERY_FRAME = DetectConfig(picture=PictureConfig(period_s=1.0))
+"""The picture is measured at every key frame, so that each has its opinions."""
 YARD = Zone("yard", ((0.0, 0.5), (0.5, 0.5), (0.5, 1.0), (0.0, 1.0)))
 
 
@@ -25,7 +28,7 @@ def present(findings: Sequence[Finding]) -> set[SceneTopic | PictureFault]:
 
 
 def watching(camera: Camera, *, zones: tuple[Zone, ...] = ()) -> SceneJudge:
-    judge = SceneJudge(zones=zones)
+    judge = SceneJudge(EVERY_FRAME, zones=zones)
     assert [present(f) for f in judged(judge, camera.looks(6))] == [set()] * 6
     return judge
 

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from agent.detect import DetectConfig, SceneJudge
 from agent.detect.background import BackgroundConfig
-from agent.detect.masks import PrivacyMasks
 from agent.detect.rules import WallTime
 from agent.hours import read_hours
 from agent.model import Finding, Image, LineDirection, Zone, ZoneKind
@@ -86,24 +85,6 @@ def test_a_privacy_mask_hides_everything_inside_from_every_judge(
         if number > 4:
             other[rows, columns] = rng.integers(0, 256, other[rows, columns].shape)
         assert plain.judge(frame) == painted.judge(dataclasses.replace(frame, image=other))
-
-
-@pytest.mark.parametrize("shape", [(180, 320), (180, 320, 3), (7, 5), (720, 1280, 3)])
-def test_what_leaves_is_black_under_the_mask_to_its_last_pixel(shape: tuple[int, ...]) -> None:
-    masks = PrivacyMasks(
-        [Zone("mask", ((0.2, 0.3), (0.7, 0.3), (0.7, 0.8), (0.2, 0.8)), kind=ZoneKind.PRIVACY)]
-    )
-    white = np.full(shape, 255, np.uint8)
-    black = masks.blacked(white)
-    rows, columns = shape[0], shape[1]
-    inside = black[
-        int(0.3 * rows) : int(np.ceil(0.8 * rows)), int(0.2 * columns) : int(np.ceil(0.7 * columns))
-    ]
-    assert not inside.any()
-    assert white.all()
-    assert black[0, 0].all() or min(rows, columns) < 10
-    assert not PrivacyMasks([Zone("no", YARD)])
-    assert PrivacyMasks([]).blacked(white) is white
 
 
 def test_a_large_privacy_mask_is_no_dark_or_covered_picture() -> None:

@@ -8,7 +8,8 @@ from collections import Counter
 
 from agent.devices import OnvifRoom
 from agent.devices.notifications import MOST_MESSAGES
-from agent.services.listener import BEGIN_BURST, BEGIN_EVERY_S, STILL_BURST, Listener
+from agent.services.listener import STILL_BURST, Listener
+from agent.services.scene_book import BEGIN_BURST, BEGIN_EVERY_S
 from protocol.messages import Scene
 from protocol.words import Phase
 from runtime.clock import ManualClock

@@ -23,6 +23,8 @@ from agent.config import SearchSection
 from agent.devices import Limits, OnvifRoom
 from agent.devices.account import Account
 from agent.devices.address import Endpoint
+from agent.devices.analysis import NAME, AnalysisNotes, AnalysisStream, Note
+from agent.devices.habits import LooseLeaves
 from agent.devices.session import Session, plain_question
 from agent.devices.settings import DeviceSettings
 from agent.devices.settings.change import SettingsAspect
@@ -30,10 +32,10 @@ from agent.devices.soap import element
 from agent.devices.upkeep import Upkeep
 from agent.devices.upkeep.files import Firmware
 from agent.devices.upkeep.tours import Spot
-from agent.devices.wsdl import shared_services, shipped_wsdls
+from agent.devices.wsdl import NAMESPACES, shared_services, shipped_wsdls
 from agent.errors import DeviceError, DeviceTrouble
 from agent.management import Value
-from agent.model import Device, Identity, Secret
+from agent.model import Device, Identity, Secret, StreamMeasure
 from protocol.words import DeviceClass
 from tests.agent.devices.builders import QUICK, a_device
 from tests.support.hostile import Hostile, answering
@@ -52,9 +54,14 @@ READS = {
     "SetSynchronizationPoint",
 }
 WRITES = {
+    "AddConfiguration",
+    "AddVideoEncoderConfiguration",
+    "AddVideoSourceConfiguration",
     "CreateOSD",
+    "CreateProfile",
     "CreateUsers",
     "DeleteOSD",
+    "DeleteProfile",
     "DeleteUsers",
     "CreatePresetTour",
     "GotoHomePosition",
@@ -282,6 +289,77 @@ def test_a_password_is_not_changed(county: RunningCounty, kind: str) -> None:
     assert county.device().counters["requests"] == before
 
 
+ANALYSIS: dict[str, Callable[[AnalysisStream], object]] = {
+    "plan": lambda stream: stream.plan(),
+    "apply": lambda stream: stream.apply(_never_looked),
+    "undo": lambda stream: stream.undo(),
+}
+"""Every public call of the analysis stream: even the plan is for devices that may be written to."""
+
+
+def _never_looked(_token: str) -> StreamMeasure:
+    raise AssertionError("nothing was made that could be looked at")
+
+
+@READ_ONLY
+@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize("call", ANALYSIS)
+def test_no_analysis_stream_is_planned_made_or_undone(
+    county: RunningCounty, call: str, kind: str, shared: bool
+) -> None:
+    device = county.device()
+    row = read_only_row(device.ip, device.http_port, kind)
+    notebook = LooseLeaves()
+    AnalysisNotes(notebook).write(row.id, Note("main", NAME, made=True, encoder="VideoEncoder_main"))
+    before = device.counters["requests"]
+    with contextlib.closing(OnvifRoom(limits=QUICK, notebook=notebook).analysis(row)) as stream:
+        assert public_calls(stream) == {*ANALYSIS, "close"}
+        with pytest.raises(DeviceError) as caught:
+            if shared and call != "undo":
+                getattr(stream, call)(*([_never_looked] if call == "apply" else []), shared=True)
+            else:
+                ANALYSIS[call](stream)
+    assert (caught.value.kind, device.counters["requests"]) == (DeviceTrouble.READ_ONLY, before)
+
+
+@READ_ONLY
+def test_no_key_frame_is_asked_for(county: RunningCounty, kind: str) -> None:
+    device = county.device()
+    row = read_only_row(device.ip, device.http_port, kind)
+    with contextlib.closing(OnvifRoom(limits=QUICK).open(row)) as adapter:
+        adapter.stream_uri()
+        before = device.counters["requests"]
+        assert not adapter.ask_key()
+    assert (device.counters["requests"], county.lens().keys_asked) == (before, [])
+
+
+@READ_ONLY
+@pytest.mark.parametrize("service", ["media", "media2"])
+def test_what_reads_for_events_writes_for_media_and_is_refused(
+    listener: Hostile, kind: str, service: str
+) -> None:
+    """SetSynchronizationPoint: of a pull point it repeats states, of a profile it makes an encoder act."""
+    before = listener.connections
+    with session_to(listener, kind) as (session, endpoint):
+        content = element(NAMESPACES[service], "SetSynchronizationPoint")
+        question = plain_question("SetSynchronizationPoint", endpoint, content, action="")
+        for way in (
+            lambda: session.ask(question),
+            lambda: session.faulty(question),
+            lambda: session.ask_for_file(question),
+            lambda: session.ask_with_file(question, BytesIO(b"x"), size_bytes=1),
+        ):
+            with pytest.raises(DeviceError) as caught:
+                way()
+            assert caught.value.kind is DeviceTrouble.READ_ONLY
+        assert listener.connections == before
+        content = element(NAMESPACES["events"], "SetSynchronizationPoint")
+        question = plain_question("SetSynchronizationPoint", endpoint, content, action="")
+        with contextlib.suppress(DeviceError):
+            session.ask(question)
+    assert listener.connections > before
+
+
 @READ_ONLY
 def test_no_scorecard_writes(county: RunningCounty, kind: str) -> None:
     device = county.device()
@@ -402,7 +480,14 @@ def onvif_operations() -> set[str]:
     """All operations of the shipped WSDLs and of Media2, which ships none."""
     text = "".join(path.read_text("utf-8", "replace") for path in shipped_wsdls().glob("*.wsdl"))
     named = set(re.findall(r"<(?:wsdl:)?operation\s+name=[\"'](\w+)[\"']", text))
-    return named | {"CreateOSD", "SetOSD", "DeleteOSD", "SetDigitalInputConfigurations", "CreateMask"}
+    return named | {
+        "CreateOSD",
+        "SetOSD",
+        "DeleteOSD",
+        "SetDigitalInputConfigurations",
+        "CreateMask",
+        "AddConfiguration",
+    }
 
 
 def trees(folder: Path) -> Iterator[tuple[Path, ast.Module]]:

@@ -242,7 +242,7 @@ def test_what_must_be_sent_at_most_once_takes_a_new_connection() -> None:
 
 def test_a_snapshot_may_be_larger_than_an_answer_but_not_than_its_cap() -> None:
     with answering(lambda _request: http(b"x" * 3_000_000)) as device:
-        transport = Transport("cam", limits=QUICK)
+        transport = Transport("cam", limits=replace(QUICK, total_s=8.0))
         endpoint = Endpoint("127.0.0.1", device.port, "/")
         assert len(transport.exchange("GET", endpoint, cap_bytes=4_000_000).body) == 3_000_000
         with pytest.raises(DeviceError, match="2097152"):
@@ -254,7 +254,7 @@ def test_the_cap_holds_where_no_length_is_declared() -> None:
     chunks = b"10000\r\n" + b"x" * 65536 + b"\r\n"
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     with answering(lambda _request: head + chunks * 33 + b"0\r\n\r\n") as device:
-        transport = Transport("cam", limits=QUICK)
+        transport = Transport("cam", limits=replace(QUICK, total_s=8.0))
         with pytest.raises(DeviceError, match="2097152"):
             transport.exchange("GET", Endpoint("127.0.0.1", device.port, "/"))
         transport.close()

@@ -15,7 +15,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from agent.outbox.stills import STILL_BYTES, StillSpool
+from agent.model import Exhibit, ExhibitKind
+from agent.outbox.stills import LIMITS_BYTES, StillSpool
 from protocol.codec import mac_of
 from runtime.clock import ManualClock
 from runtime.link import LinkDown
@@ -70,9 +71,22 @@ def spool(folder: Path, url: str | None = None, limit_bytes: int = 10**6) -> Ite
         made.close()
 
 
-def keep(stills: StillSpool, jpeg: bytes, at_s: float = 0) -> str:
-    digest = stills.keep(jpeg, device="gate-1", at=datetime.fromtimestamp(AT.timestamp() + at_s, UTC))
-    assert digest == hashlib.sha256(jpeg).hexdigest()
+STILL_BYTES = LIMITS_BYTES[ExhibitKind.STILL]
+CLIP_BYTES = LIMITS_BYTES[ExhibitKind.CLIP]
+
+
+def still(content: bytes) -> Exhibit:
+    return Exhibit(ExhibitKind.STILL, content)
+
+
+def clip(content: bytes) -> Exhibit:
+    return Exhibit(ExhibitKind.CLIP, content)
+
+
+def keep(stills: StillSpool, shown: bytes | Exhibit, at_s: float = 0) -> str:
+    exhibit = still(shown) if isinstance(shown, bytes) else shown
+    digest = stills.keep(exhibit, device="gate-1", at=datetime.fromtimestamp(AT.timestamp() + at_s, UTC))
+    assert digest == hashlib.sha256(exhibit.content).hexdigest()
     return digest
 
 
@@ -145,8 +159,8 @@ def test_what_is_no_still_is_refused_and_what_is_no_file_of_ours_is_left_alone(t
     (tmp_path / "1_2_3.jpg").write_bytes(b"?")
     (tmp_path / ".torn.jpg.abc").write_bytes(b"?")
     with county() as door, spool(tmp_path, door.url) as stills:
-        assert stills.keep(b"", device="gate-1", at=AT) is None
-        assert stills.keep(b"x" * (STILL_BYTES + 1), device="gate-1", at=AT) is None
+        assert stills.keep(still(b""), device="gate-1", at=AT) is None
+        assert stills.keep(still(b"x" * (STILL_BYTES + 1)), device="gate-1", at=AT) is None
         keep(stills, b"x" * STILL_BYTES)
         keep(stills, b"early", -AT.timestamp() - 1000)
         assert stills.upload_one() == stills.upload_one() == 0.0
@@ -159,4 +173,41 @@ def test_a_disk_that_refuses_costs_the_still_and_nothing_else(tmp_path: Path) ->
     with spool(folder) as stills:
         folder.rmdir()
         folder.write_text("in the way")
-        assert stills.keep(b"jpeg", device="gate-1", at=AT) is None
+        assert stills.keep(still(b"jpeg"), device="gate-1", at=AT) is None
+
+
+def test_a_clip_goes_after_all_stills_as_what_it_is(tmp_path: Path) -> None:
+    with county() as door, spool(tmp_path, door.url) as stills:
+        keep(stills, clip(b"first"), 0)
+        keep(stills, b"second", 1)
+        while stills.upload_one() == 0.0:
+            pass
+        sent = [(body, headers["Content-Type"]) for _, headers, body in door.came]
+        assert sent == [(b"second", "image/jpeg"), (b"first", "video/mp4")]
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_clips_and_stills_share_the_bound_and_a_clip_never_costs_a_still(tmp_path: Path) -> None:
+    with spool(tmp_path, limit_bytes=1000) as stills:
+        for number in range(5):
+            keep(stills, clip(bytes([number]) * 300), number)
+        assert len(list(tmp_path.iterdir())) == 3
+        for number in range(8):
+            keep(stills, bytes([number]) * 100, 10 + number)
+            assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= 1000
+        assert [path.suffix for path in tmp_path.iterdir()] == [".jpg"] * 8
+        assert stills.keep(clip(b"x" * 300), device="gate-1", at=AT) is None
+        keep(stills, clip(b"x" * 200), 20)
+        assert len(list(tmp_path.iterdir())) == 9
+
+
+def test_a_clip_has_a_size_limit_of_its_own(tmp_path: Path) -> None:
+    with spool(tmp_path, limit_bytes=10 * CLIP_BYTES) as stills:
+        keep(stills, clip(b"x" * CLIP_BYTES))
+        assert stills.keep(clip(b"x" * (CLIP_BYTES + 1)), device="gate-1", at=AT) is None
+
+
+def test_half_a_clip_is_gone_at_the_next_start(tmp_path: Path) -> None:
+    (tmp_path / f".{0:015d}_gate-1_{'ab' * 32}.mp4.x7").write_bytes(b"half")
+    with spool(tmp_path):
+        assert list(tmp_path.iterdir()) == []

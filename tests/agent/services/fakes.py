@@ -7,7 +7,19 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from agent.errors import StoreFull
-from agent.model import Device, Evidence, Finding, Frame, Identity, Image, StreamState
+from agent.model import (
+    FULL_ALLOWANCE,
+    Allowance,
+    Device,
+    Evidence,
+    Exhibit,
+    ExhibitKind,
+    Finding,
+    Frame,
+    Identity,
+    Image,
+    StreamState,
+)
 from agent.ports import FrameJudge
 from protocol.messages import Frozen
 from protocol.words import DeviceClass, Reason, Rung
@@ -73,6 +85,9 @@ class FakeAdapter:
     def stream_refused(self) -> None:
         self.streams_refused += 1
 
+    def ask_key(self) -> bool:
+        return False
+
     def snapshot(self) -> bytes:
         return b""
 
@@ -83,6 +98,20 @@ class FakeAdapter:
         self.closed = True
 
 
+class FakeRecording:
+    """A clip whose time is over once the clock says so."""
+
+    def __init__(self, since_s: float, until_s: float) -> None:
+        self.since_s, self.until_s = since_s, until_s
+        self.broken = False
+
+    def collect(self, now_s: float) -> bool:
+        return now_s >= self.until_s
+
+    def exhibit(self) -> Exhibit | None:
+        return None if self.broken else Exhibit(ExhibitKind.CLIP, f"clip {self.since_s}".encode())
+
+
 class FakeStream:
     """One stream of the fake video room."""
 
@@ -91,12 +120,21 @@ class FakeStream:
         self.now = StreamState(up=False, reason=Reason.STARTING)
         self.picture: Image | None = None
         self.closed = False
+        self.recordings: list[FakeRecording] = []
+        self.allowance = FULL_ALLOWANCE
+
+    def allow(self, allowance: Allowance) -> None:
+        self.allowance = allowance
 
     def state(self) -> StreamState:
         return self.now
 
     def still(self) -> Image | None:
         return self.picture
+
+    def record(self, *, since_s: float, until_s: float) -> FakeRecording:
+        self.recordings.append(FakeRecording(since_s, until_s))
+        return self.recordings[-1]
 
     def retry(self) -> None:
         self.retried = True
@@ -120,6 +158,7 @@ class FakeVideoRoom:
         on_findings: Callable[[Frame, Sequence[Finding]], None],
         *,
         refused: Callable[[], object] = lambda: None,
+        ask_key: Callable[[], object] | None = None,
     ) -> FakeStream:
         self.streams[of.id] = FakeStream(on_findings)
         self.refused[of.id] = refused
@@ -135,8 +174,8 @@ class FakeJudge:
 class FakeStills:
     kept: list[tuple[bytes, str]] = field(default_factory=list)
 
-    def keep(self, jpeg: bytes, *, device: str, at: datetime) -> str | None:
-        self.kept.append((jpeg, device))
+    def keep(self, exhibit: Exhibit, *, device: str, at: datetime) -> str | None:
+        self.kept.append((exhibit.content, device))
         return f"{len(self.kept):064x}"
 
 

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from agent.errors import DeviceError, DeviceTrouble
 from agent.model import CameraEvent, SceneEvent
 from agent.services.listener import (
-    BEGIN_EVERY_S,
     CONDITION_S,
     COUNT_PAUSE_S,
     MAX_ACTIVE_S,
@@ -21,6 +20,7 @@ from agent.services.listener import (
     CameraEventPairing,
     Listener,
 )
+from agent.services.scene_book import BEGIN_EVERY_S
 from protocol.messages import Scene
 from protocol.words import Phase, SceneTopic
 from runtime.clock import ManualClock

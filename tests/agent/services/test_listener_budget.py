@@ -12,15 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.model import CameraEvent
-from agent.services.listener import (
-    BEGIN_BURST,
-    BEGIN_EVERY_S,
-    HELD_BACK_SAID_S,
-    STILL_BURST,
-    STILL_EVERY_S,
-    CameraEventPairing,
-    Listener,
-)
+from agent.services.listener import HELD_BACK_SAID_S, STILL_BURST, STILL_EVERY_S, CameraEventPairing, Listener
+from agent.services.scene_book import BEGIN_BURST, BEGIN_EVERY_S
 from protocol.messages import Scene
 from protocol.words import Phase, SceneTopic
 from runtime.clock import ManualClock

@@ -10,13 +10,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.errors import DeviceError, DeviceTrouble, StoreFull
 from agent.model import CameraEvent
 from agent.outbox.notebook import SqliteNotebook
-from agent.services.listener import NOTE_TOPIC, OWED_LIMIT, SOURCES_LIMIT, Listener
+from agent.services.listener import SOURCES_LIMIT, Listener
+from agent.services.scene_book import NOTE_TOPIC, OWED_LIMIT
 from protocol.messages import Scene
 from protocol.words import Phase, SceneTopic
 from runtime.clock import ManualClock
@@ -91,7 +92,7 @@ def test_what_is_owed_is_bounded_and_never_without_partner(box: Box) -> None:
         box.clock.advance(1.0)
         with pytest.raises(StoreFull):
             heard.step()
-    assert OWED_LIMIT <= len(heard._owed) <= OWED_LIMIT + SOURCES_LIMIT
+    assert OWED_LIMIT <= heard._page.owed <= OWED_LIMIT + SOURCES_LIMIT
     box.log.full = False
     heard.close()
     assert open_episodes(box.told) == set()
@@ -163,6 +164,7 @@ EVENTS = [replace(one, active=active) for one in (START, FAILED, DARK) for activ
         st.tuples(st.lists(st.sampled_from(EVENTS)), st.booleans(), st.sampled_from(["", "stop", "cut"]))
     )
 )
+@settings(deadline=None)
 def test_no_end_without_its_start_whatever_befalls_disk_and_power(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[list[CameraEvent], bool, str]]
 ) -> None:

@@ -17,11 +17,10 @@ from agent.services.listener import (
     HEALTH_PAUSE_S,
     LONGEST_S,
     MAX_ACTIVE_S,
-    NOTE_TOPIC,
     CameraEventPairing,
     Listener,
 )
-from agent.services.watcher import scene_entry
+from agent.services.scene_book import NOTE_TOPIC, scene_entry
 from protocol.messages import Scene
 from protocol.words import DEVICE_HEALTH_TOPICS, Phase, SceneTopic
 from runtime.clock import ManualClock

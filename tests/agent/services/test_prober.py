@@ -10,7 +10,17 @@ from prometheus_client import REGISTRY
 
 from agent.config import WatchSection
 from agent.errors import StoreFull
-from agent.model import Evidence, Finding, Frame, Identity, MediaProfile, PictureFault, StreamState
+from agent.model import (
+    Evidence,
+    Exhibit,
+    ExhibitKind,
+    Finding,
+    Frame,
+    Identity,
+    MediaProfile,
+    PictureFault,
+    StreamState,
+)
 from agent.services.prober import FULL_GAUGES_EVERY, NUDGE_PAUSE_S, Prober
 from agent.services.watcher import Watcher
 from protocol.codec import encode_entry
@@ -212,7 +222,7 @@ class Sighted(Box):
             self.room,
             log_=self.log,
             stills=self.stills,
-            encode=lambda _image: b"jpeg",
+            show=lambda _image, _masks: Exhibit(ExhibitKind.STILL, b"jpeg"),
             judge_for=lambda _device: FakeJudge(),
             new_episode=lambda: "episode-1",
             clock=self.clock,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from agent.config import WatchSection
-from agent.model import CameraEvent, Evidence, Zone
+from agent.model import CameraEvent, Evidence, Exhibit, ExhibitKind, Zone
 from agent.services.listener import Listener
 from agent.services.prober import NUDGE_PAUSE_S, Prober
 from agent.services.watcher import Watcher
@@ -101,7 +101,7 @@ def test_a_stream_is_read_at_the_new_address_and_its_zones_go_along() -> None:
         room,
         log_=log,
         stills=FakeStills(),
-        encode=lambda _image: b"",
+        show=lambda _image, _masks: Exhibit(ExhibitKind.STILL, b""),
         judge_for=lambda _device: FakeJudge(),
         new_episode=lambda: "episode",
         clock=ManualClock(),

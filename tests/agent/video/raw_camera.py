@@ -21,6 +21,7 @@ from simulator.video.encoder import encode
 from simulator.video.rtp import CLOCK_HZ, addressed, packetise, sealed
 
 PASSWORD = "p@ss:w/o#r%d ?&"
+H265_SDP = "m=video 0 RTP/AVP 96\r\na=rtpmap:96 H265/90000\r\na=control:track\r\n"
 H264_SDP = (
     "m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=fmtp:96 packetization-mode=1\r\na=control:track\r\n"
 )
@@ -123,7 +124,15 @@ def plays(media: Callable[[socket.socket], None], *, sdp: str = H264_SDP) -> Tal
     return talk
 
 
-def clip(*, width: int = 320, height: int = 180, frames: int = 40, fps: int = 10, gop: int = 10) -> Clip:
+def clip(
+    *,
+    width: int = 320,
+    height: int = 180,
+    frames: int = 40,
+    fps: int = 10,
+    gop: int = 10,
+    codec: Codec = Codec.H264,
+) -> Clip:
     """A person-sized thing walks through a still place."""
     rng = np.random.default_rng(5)
     place = cv2.resize(rng.integers(40, 200, (9, 16)).astype(np.uint8), (width, height))
@@ -136,18 +145,22 @@ def clip(*, width: int = 320, height: int = 180, frames: int = 40, fps: int = 10
             luma = np.clip(luma + rng.normal(0, 2, luma.shape), 0, 255).astype(np.uint8)
             yield np.vstack([luma, np.full((height // 2, width), 128, np.uint8)])
 
-    return encode(pictures(), ProfileSpec("x", width, height, fps, gop, Codec.H264))
+    return encode(pictures(), ProfileSpec("x", width, height, fps, gop, codec))
 
 
 def sends(
-    units: Iterable[tuple[Sequence[bytes], float]], *, pace_s: float = 0.02, linger_s: float = 0.0
+    units: Iterable[tuple[Sequence[bytes], float]],
+    *,
+    pace_s: float = 0.02,
+    linger_s: float = 0.0,
+    codec: Codec = Codec.H264,
 ) -> Callable[[socket.socket], None]:
     """Media: access units with their stream time in seconds, packed as RTP inside the connection."""
 
     def media(connection: socket.socket) -> None:
         sequence = 0
         for nals, at_s in units:
-            packets = sealed(packetise(nals, Codec.H264))
+            packets = sealed(packetise(nals, codec))
             stamp = int(at_s * CLOCK_HZ)
             connection.sendall(addressed(packets, channel=0, sequence=sequence, timestamp=stamp, ssrc=1))
             sequence += len(packets.places)

@@ -9,12 +9,14 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import psutil
 import pytest
 
+from agent.model import KEYS_ONLY, Finding, Frame, SightMode
 from agent.video.health import HealthLimits
-from protocol.words import Reason
+from protocol.words import Reason, SceneTopic
 from tests.agent.video.raw_camera import (
     H264_SDP,
     PASSWORD,
@@ -247,3 +249,64 @@ def test_a_hostile_camera_does_not_slow_its_neighbours() -> None:
         seen = stack.enter_context(Watching(good.device(), good.url))
         until(lambda: len(seen.shown) >= 5)
         assert seen.watch.state().up
+
+
+def test_a_camera_with_rare_key_frames_is_asked_for_them_then_decoded_at_a_low_rate_and_it_says_so() -> None:
+    """Ten stream seconds a second; the camera takes the request and does nothing."""
+    asked: list[float] = []
+    material = timed(clip(frames=500, gop=250))
+    with (
+        RawCamera(plays(sends(material, pace_s=0.01, linger_s=2.0))) as camera,
+        Watching(camera.device(), camera.url, ask_key=lambda: asked.append(time.monotonic())) as seen,
+    ):
+        until(lambda: seen.watch.state().mode is SightMode.ASKING)
+        until(lambda: seen.watch.state().mode is SightMode.LOW_RATE)
+        until(lambda: seen.watch.state().counters["low_rate_checks"] >= 10)
+        state = seen.watch.state()
+        assert (state.up, state.reason) == (True, Reason.OK)
+        assert "关键帧" in state.detail
+        assert " / " in state.detail
+        assert len(asked) == state.counters["keys_asked"] == 3
+    frames = [frame for frame, _ in seen.shown]
+    checks = [frame.pts_s for frame in frames if frame.key]
+    assert max(b - a for a, b in pairwise(checks)) <= 3.2
+
+
+def test_a_stream_tells_its_jitter_and_how_far_judging_is_behind() -> None:
+    class Slow:
+        def judge(self, frame: Frame) -> list[Finding]:
+            time.sleep(0.15)
+            return []
+
+    units = timed(clip(frames=60))
+    with (
+        RawCamera(plays(sends(units, pace_s=0.1, linger_s=1.0))) as camera,
+        Watching(camera.device(), camera.url, judge=Slow()) as seen,
+    ):
+        until(lambda: len(seen.shown) >= 3)
+        state = seen.watch.state()
+    assert 0.14 <= state.lag_s < 2.0
+    assert 0.0 < state.jitter_ms < 200.0
+    assert state.drift_ppm is None
+    assert state.counters["gaps"] == 0
+
+
+def test_an_allowance_of_key_frames_reads_on_and_decodes_nothing_else() -> None:
+    class Restless:
+        def judge(self, frame: Frame) -> list[Finding]:
+            return [Finding(SceneTopic.MOTION, True, 1.0, "always")]
+
+    units = timed(clip(frames=400))
+    with (
+        RawCamera(plays(sends(units, pace_s=0.01, linger_s=1.0))) as camera,
+        Watching(camera.device(), camera.url, judge=Restless()) as seen,
+    ):
+        until(lambda: seen.watch.state().running)
+        seen.watch.allow(KEYS_ONLY)
+        until(lambda: not seen.watch.state().running)
+        before = seen.watch.state().counters
+        until(lambda: seen.watch.state().counters["packets"] >= before["packets"] + 60)
+        after = seen.watch.state().counters
+    keys = after["keyframes"] - before["keyframes"]
+    assert keys >= 5
+    assert after["decoded"] - before["decoded"] <= keys + 1

@@ -8,10 +8,10 @@ import pytest
 
 from agent.errors import DeviceError, DeviceTrouble
 from agent.model import Device, Secret
-from agent.video import jpeg
 from agent.video.address import StreamAddress
 from agent.video.gate import MotionGate
 from agent.video.health import StreamHealth
+from agent.video.stills import jpeg
 from protocol.words import DeviceClass, Reason
 
 CAMERA = Device(

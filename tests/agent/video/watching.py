@@ -43,11 +43,14 @@ class Watching:
         *,
         config: VideoConfig = QUICK,
         judge: FrameJudge | None = None,
+        ask_key: Callable[[], object] | None = None,
     ) -> None:
         self._lock = threading.Lock()
         self._shown: list[tuple[Frame, Sequence[Finding]]] = []
         uri = url if callable(url) else lambda: url
-        self.watch: StreamReader = PyavRoom(config).watch(device, uri, judge or SceneJudge(), self._keep)
+        self.watch: StreamReader = PyavRoom(config).watch(
+            device, uri, judge or SceneJudge(), self._keep, ask_key=ask_key
+        )
 
     def __enter__(self) -> Self:
         return self

@@ -119,6 +119,52 @@ def test_a_still_has_a_size_limit(door: doors.Door) -> None:
     assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
 
 
+def box(kind: bytes, content: bytes = b"") -> bytes:
+    return (8 + len(content)).to_bytes(4, "big") + kind + content
+
+
+def clip(size: int = 100, *, handler: bytes = b"vide") -> bytes:
+    header = box(b"moov", b"....hdlr........" + handler)
+    return box(b"ftyp", b"iso5") + header + box(b"moof") + box(b"mdat", b"x" * size) + box(b"mfra")
+
+
+def test_a_clip_is_stored_and_seen_as_what_it_is_and_is_nobodys_last_picture(door: doors.Door) -> None:
+    assert put(door).status_code == 201
+    body = clip(2 * 1024 * 1024)
+    assert (put(door, body=body).status_code, put(door, body=body).status_code) == (201, 200)
+    with door.person(Role.VILLAGE) as client:
+        answer = client.get(f"/v1/evidence/{hashlib.sha256(body).hexdigest()}")
+    assert (answer.headers["content-type"], answer.content) == ("video/mp4", body)
+    with door.rooms.store.read() as connection:
+        query = select(tables.device.c.last_evidence).where(tables.device.c.id == "b1-01")
+        assert connection.execute(query).scalar_one() == SHA
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        clip()[:-1],
+        clip() + b"\0",
+        clip(handler=b"soun"),
+        clip(handler=b"text"),
+        clip() + box(b"uuid", b"anything"),
+        box(b"moov", b"vide"),
+        box(b"ftyp") + box(b"moov", b"vide") * 2,
+        (2**31).to_bytes(4, "big") + b"ftyp",
+        b"\0\0\0\0ftyp",
+    ],
+)
+def test_only_whole_clips_without_sound_come_in(door: doors.Door, body: bytes) -> None:
+    answer = put(door, body=body)
+    assert (answer.status_code, answer.json()["code"]) == (415, "media_type")
+
+
+@pytest.mark.parametrize("size", [4 * 1024 * 1024, 8 * 1024 * 1024])
+def test_a_clip_has_a_size_limit(door: doors.Door, size: int) -> None:
+    answer = put(door, body=clip(size))
+    assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
+
+
 @pytest.mark.parametrize("taken_at", ["0001-01-01T00:00:00%2B23:59", "9999-12-31T23:59:59-23:59"])
 def test_a_time_beyond_the_calendar_is_refused_and_leaves_no_file(
     door: doors.Door, tmp_path: Path, taken_at: str

@@ -115,7 +115,7 @@ def test_profiles_sources_and_addresses(county: RunningCounty, name: str, transp
     assert encoder.H264.GovLength == 30
     assert media.GetVideoSources()[0].token == profiles[0].VideoSourceConfiguration.SourceToken
     assert media.GetVideoSourceConfigurations()[0].token == profiles[1].VideoSourceConfiguration.token
-    assert len(media.GetVideoEncoderConfigurations()) == 2
+    assert len(media.GetVideoEncoderConfigurations()) == 2 + len(PERSONALITIES[name].spare_encoders)
     assert media.GetServiceCapabilities().SnapshotUri
     setup = {"Stream": "RTP-Unicast", "Transport": {"Protocol": "RTSP"}}
     assert media.GetStreamUri(setup, "main").Uri.endswith("/main")

@@ -80,10 +80,10 @@ def test_a_living_picture_has_noise_and_a_running_clock() -> None:
 
 def test_noise_is_new_in_every_picture() -> None:
     """Before encoding: neighbours share their scene and none of their noise."""
-    from simulator.video.film import _Sensor
+    from simulator.video.film import Sensor
 
     flat = np.full((180, 320), 120, np.uint8)
-    sensor = _Sensor.of(320, 180, 5.0, 1)
+    sensor = Sensor.of(320, 180, 5.0, 1)
     noise = [sensor.expose(flat).astype(np.float32) - 120 for _ in range(12)]
     assert all(4.5 < n.std() < 5.5 for n in noise)
     correlations = [np.corrcoef(a.ravel(), b.ravel())[0, 1] for a, b in pairwise(noise)]

@@ -393,14 +393,16 @@ def test_what_cannot_be_put_back_is_told_with_its_values(caplog: pytest.LogCaptu
         card = OnvifRoom(limits=QUICK).examine(row(county, "cam"), write=True, pace=BRIEF)
         refusing.join()
         assert len(card.left) == 1
-        assert "sub.fps=10" in card.left[0] and "手工" in card.left[0]
+        assert "third.fps=25" in card.left[0] and "手工" in card.left[0]
         assert "could not put back" in caplog.text
         found = {one.trial: one for one in card.marks}
         assert "没有恢复" in found["set_rate"].evidence
 
 
 def _lie_after_the_first_write(county: RunningCounty) -> None:
-    wait_until(lambda: county.device().encoders["sub"].fps == 5, within_s=20, what="a write", every_s=0.001)
+    wait_until(
+        lambda: county.device().encoders["third"].fps != 25, within_s=20, what="a write", every_s=0.001
+    )
     county.device().faults = county.device().faults.changed({"lying_set": True})
 
 

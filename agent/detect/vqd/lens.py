@@ -1,0 +1,67 @@
+"""What is before or in the lens: covered (V06), out of focus (V04)."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from agent.detect.background import Grey, Mask, correlation
+from agent.detect.vqd.look import COLUMNS, ROWS, Look
+from agent.detect.vqd.reference import FEWEST_BLOCKS, Reference, sharpness
+from agent.detect.vqd.rules import Opinion, PictureConfig, absent, clear, opinion
+from agent.model import PictureFault
+
+_GONE = 0.3
+"""Share of its edge pixels that a block must have kept."""
+
+
+def covered(look: Look, reference: Reference | None, before: Look | None, config: PictureConfig) -> Opinion:
+    """Half of the edges are gone, and what is there now is not what was there; or nothing is there at all.
+
+    ``before`` is a healthy look some minutes ago.
+    """
+    fault = PictureFault.COVERED
+    edged = reference.edged if reference else None
+    if reference is None or edged is None or edged.sum() < FEWEST_BLOCKS:
+        return opinion(
+            fault,
+            present=look.plain < config.plain_levels and float(look.edges.mean()) < 0.02,
+            score=0.9,
+            reason=f"uniform: coarse deviation {look.plain:.1f} < {config.plain_levels:.0f} levels",
+        )
+    gone = edged & (look.edges < _GONE * reference.edges)
+    share = float(gone.sum() / edged.sum())
+    if share < config.covered_blocks_ratio or _same_but_soft(look, reference, gone):
+        return Opinion(fault, False, share, "")
+    lately = edged & (before.edges >= _GONE * reference.edges) if before is not None else edged
+    if float((gone & lately).sum() / gone.sum()) < config.at_once_ratio:
+        return Opinion(fault, False, share, "")  # it crept in: fog
+    return Opinion(fault, True, share, f"edges gone in {share:.0%} of {int(edged.sum())} blocks")
+
+
+def blurred(look: Look, reference: Reference | None, config: PictureConfig) -> Opinion:
+    """Sharpness far below the view's own."""
+    fault = PictureFault.BLURRED
+    telling = reference.telling if reference else None
+    if reference is None or telling is None or telling.sum() < FEWEST_BLOCKS:
+        return absent(fault)
+    ratio = sharpness(look, telling) / max(reference.usual_sharpness, 1e-6)
+    limit = config.blurred_ratio
+    return opinion(
+        fault,
+        present=ratio < limit,
+        score=clear(limit - ratio, limit),
+        reason=f"sharpness {ratio:.0%} of its median < {limit:.0%}",
+    )
+
+
+def _same_but_soft(look: Look, reference: Reference, gone: Mask) -> bool:
+    """Whether the blocks that lost their edges still show what was there, out of focus or in fog."""
+    blocks = gone.reshape(ROWS, COLUMNS).astype(np.uint8)
+    where = cv2.resize(blocks, (160, 90), interpolation=cv2.INTER_NEAREST).astype(np.bool_)
+    now, before = _soft(look.small, 4), _soft(reference.small, 4)
+    return correlation(now[where], before[where]) > 0.75
+
+
+def _soft(picture: Grey, sigma_px: float) -> Grey:
+    return np.asarray(cv2.GaussianBlur(picture, (0, 0), sigma_px), np.float32)

@@ -1,0 +1,63 @@
+"""The confusion table in small: every fault named in time on a scene, nothing named in weather and light.
+
+The whole is ``make vqd-table``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support import vqd_table
+from tests.support.vqd_stage import FAULTS, Run, scene
+from tests.support.vqd_table import Case, injected, told
+
+WEATHER = ("fog comes", "snowfall comes", "low_sun comes", "rain at once", "infrared night")
+LIGHT = ("gate: day, dusk, night", "gate: lamps go on", "without a clock", "tour", "never rests")
+
+
+def healthy() -> Iterator[Case]:
+    for case in vqd_table.weathers(scene("road-day"), lasts_s=1900.0):
+        if any(f" {word}" in case.about for word in WEATHER):
+            yield case
+    for case in vqd_table.lights():
+        if any(word in case.about for word in LIGHT):
+            yield case
+
+
+@pytest.mark.parametrize("fault", list(FAULTS))
+def test_a_mild_fault_is_named_alone_within_its_time(fault: str) -> None:
+    result = told(injected(scene("street-day"), fault, 1.0 if fault in ("frozen", "grey") else 0.0))
+    assert result.right, result
+
+
+@pytest.mark.parametrize("fault", ["blurred", "covered", "moved", "noisy", "shaking", "striped"])
+def test_by_night_too(fault: str) -> None:
+    result = told(injected(scene("gate-night"), fault, 0.3))
+    assert result.right, result
+
+
+@pytest.mark.parametrize("fault", ["colour_cast", "grey"])
+def test_colour_is_not_judged_by_night(fault: str) -> None:
+    case = injected(scene("gate-night"), fault, 1.0)
+    assert not case.told
+    assert told(case).right
+
+
+@pytest.mark.parametrize("case", list(healthy()), ids=lambda case: case.about)
+def test_weather_and_light_get_no_name(case: Case) -> None:
+    result = told(case)
+    assert result.right, result
+
+
+def test_the_table_shows_what_was_put_in_against_what_was_named() -> None:
+    dark = Case("a", "dark", Run)
+    wrong = vqd_table.Result(dark, ("covered",), 1.0, "")
+    missed = vqd_table.Result(Case("b", vqd_table.NONE, Run), (), None, "")
+    assert not wrong.right
+    assert missed.right
+    rows = vqd_table.table([wrong, missed]).splitlines()
+    assert rows[0].split()[:6] == ["V02", "V03", "V04", "V05", "V06", "V07"]
+    assert rows[1].split()[:7] == ["V02", "dark", ".", ".", ".", ".", "1"]
+    assert rows[13].split() == ["none", "healthy", *["."] * 12, "1"]
