@@ -167,7 +167,8 @@ class SceneRules:
         name = zone.zone.name
         blob = next((one for one in blobs if zone.touches(one)), None) if self._awake(zone) else None
         if blob is None:
-            return Finding(SceneTopic.MOTION, False, 0.0, "nothing moves inside", zone=name)
+            reason = "nothing moves inside" if self._awake(zone) else _ASLEEP
+            return Finding(SceneTopic.MOTION, False, 0.0, reason, zone=name)
         reason = f"{blob.area_ratio:.2%} of the picture moves inside, {blob.contrast:.0f} levels"
         return Finding(SceneTopic.MOTION, True, blob.strength, reason, box=blob.box, zone=name)
 
@@ -175,7 +176,8 @@ class SceneRules:
         name = zone.zone.name
         blob = next((one for one in blobs if zone.counts(one)), None) if self._awake(zone) else None
         if blob is None:
-            return Finding(SceneTopic.OBJECTS_INSIDE, False, 0.0, "nothing inside", zone=name)
+            reason = "nothing inside" if self._awake(zone) else _ASLEEP
+            return Finding(SceneTopic.OBJECTS_INSIDE, False, 0.0, reason, zone=name)
         reason = f"{blob.area_ratio:.2%} of the picture stands inside"
         return Finding(SceneTopic.OBJECTS_INSIDE, True, blob.strength, reason, box=blob.box, zone=name)
 
