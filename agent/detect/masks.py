@@ -21,6 +21,11 @@ class PrivacyMasks:
     def __bool__(self) -> bool:
         return bool(self._zones)
 
+    @property
+    def ratio(self) -> float:
+        """Share of the last picture that is hidden."""
+        return cv2.countNonZero(self._hidden) / self._hidden.size if self._hidden.size else 0.0
+
     def for_judging(self, image: Image) -> Image:
         """A grey picture with the masks as bright as the rest: a black part would look like a fault of it."""
         if not self._zones:

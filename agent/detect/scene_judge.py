@@ -36,6 +36,8 @@ FAULT_TOPICS: Final = {
     PictureFault.SCENE_CHANGED: SceneTopic.SCENE_CHANGE,
 }
 
+_TELLS_CONTRAST_TO = 0.25
+"""Share of the picture under privacy masks, all of one grey, beyond which its contrast tells nothing."""
 _UNHIDING = frozenset({PictureFault.COLOUR_CAST, PictureFault.GREY, PictureFault.LOW_CONTRAST})
 """Faults through which everything can be seen that moves."""
 
@@ -102,6 +104,8 @@ class SceneJudge:
         if not frame.key:
             return () if self._hidden_by else self._motion(image, frame, learn=False)
         opinions = self._picture.judge(replace(frame, image=image))
+        if self._privacy.ratio > _TELLS_CONTRAST_TO:
+            opinions = tuple(one for one in opinions if one.fault is not PictureFault.LOW_CONTRAST)
         self._hidden_by = self._hiding(self._picture.standing, image, frame)
         return (*(_finding(opinion) for opinion in opinions), *self._motion(image, frame, learn=True))
 

@@ -48,7 +48,7 @@ def test_six_persons_one_by_one_and_nothing_between_them(tmp_path: Path, gop_s: 
     assert len(seen) == 6
     for (enters, gone), (start, end) in zip(truth.visits, seen, strict=True):
         assert enters - 0.5 <= start <= enters + gop_s + 0.3
-        assert gone - 1.5 <= end <= gone + 0.3
+        assert gone - gop_s - 0.5 <= end <= gone + 0.3, "seen last at a key frame"
     for begin, finish in truth.empty:
         assert [e for e in seen if e[0] < finish and e[1] > begin] == []
     assert {event.topic for event in events} == {SceneTopic.MOTION}

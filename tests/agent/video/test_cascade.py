@@ -35,6 +35,7 @@ def play(
     there: Callable[[float], bool | None] = lambda _at_s: False,
     *,
     room: int = 10_000,
+    follow: bool = True,
 ) -> Story:
     """As the pipeline does it: what is not decoded is kept until the next key frame, at most ``room``."""
     story = Story()
@@ -49,7 +50,7 @@ def play(
                 why = cascade.judges(one.at_s, key=one.key)
                 if why is not None:
                     story.judged.append((one.at_s, why))
-                    cascade.saw(moving=there(one.at_s), key=one.key)
+                    cascade.saw(moving=there(one.at_s), key=one.key, follow=follow)
             kept = []
         elif complete and len(kept) < room:
             kept.append(packet)
@@ -71,15 +72,15 @@ def test_while_nothing_is_there_only_key_frames_are_decoded() -> None:
     assert len(story.decoded) < 150 + 300
 
 
-def test_something_at_a_key_frame_opens_the_gop_until_it_is_quiet_for_two_seconds() -> None:
+def test_something_at_a_key_frame_opens_the_gop_until_it_is_quiet_for_a_second() -> None:
     cascade = Cascade()
     story = play(cascade, stream(60, noise=0.0), within(21.5, 25.0))
     assert story.running[0] == pytest.approx(22.0)
-    assert story.running[-1] == pytest.approx(27.0, abs=0.2)
-    assert len([at_s for at_s in story.decoded if 22.0 <= at_s < 26.9]) == pytest.approx(4.9 * 15, abs=1)
+    assert story.running[-1] == pytest.approx(26.0, abs=0.2)
+    assert len([at_s for at_s in story.decoded if 22.0 <= at_s < 25.9]) == pytest.approx(3.9 * 15, abs=1)
     pictures = [at_s for at_s, why in story.between(22.01, 27.0) if why is Why.RUN]
     assert all(b - a >= 0.19 for a, b in pairwise(pictures))
-    assert len(pictures) == pytest.approx(5 * 4.9, abs=5)
+    assert len(pictures) == pytest.approx(5 * 3.9, abs=5)
     assert cascade.state().counters["found"] == 1
     assert cascade.state().counters["heard"] == 0
 
@@ -311,3 +312,28 @@ def test_times_that_jump_about_neither_stop_it_nor_stay_a_run(
     play(cascade, stream(12, begin_s=end_s + 1, noise=0.0))
     assert not cascade.running
     assert set(cascade.state().counters) == set(Cascade().state().counters)
+
+
+def settled_story(*, follow: bool) -> Story:
+    """Somebody is there from 21.5 to 60 s, in a stream with a key frame every 2 s."""
+    return play(Cascade(), stream(80, noise=0.0), within(21.5, 60.0), follow=follow)
+
+
+def test_who_is_certain_to_be_there_is_watched_by_key_frames() -> None:
+    story = settled_story(follow=False)
+    assert len([at_s for at_s in story.decoded if 22.0 <= at_s < 23.0]) == pytest.approx(15, abs=1)
+    later = [at_s for at_s in story.decoded if 23.3 <= at_s < 79.0]
+    assert len(later) == 28, "key frames alone, also after he left"
+    assert {why for _, why in story.between(23.3, 79.0)} == {Why.KEY}
+
+
+def test_a_zone_that_follows_sees_every_picture_as_long_as_it_moves() -> None:
+    story = settled_story(follow=True)
+    assert len([at_s for at_s in story.decoded if 24.0 <= at_s < 58.0]) == pytest.approx(34 * 15, abs=2)
+
+
+def test_after_a_quiet_key_frame_the_next_mover_begins_a_run_again() -> None:
+    cascade = Cascade()
+    play(cascade, stream(50, noise=0.0), within(21.5, 40.0), follow=False)
+    story = play(cascade, stream(20, noise=0.0, begin_s=50.0), within(57.5, 60.0), follow=False)
+    assert [at_s for at_s, why in story.judged if why is Why.RUN]

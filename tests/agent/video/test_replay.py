@@ -88,7 +88,7 @@ def test_who_stays_two_seconds_is_found_soon_and_nobody_else(clips: dict[str, Pa
     seen = looked(Replay(clips[clip], SceneJudge()))
     times = [at_s for at_s in moving(seen) if SLOW[0] <= at_s < SLOW[1]]
     assert times[0] - SLOW[0] <= 2.0
-    assert len(times) >= 8, "and followed"
+    assert len(times) >= 6, "and followed"
     visits = [SLOW, *FAST]
     assert [t for t in moving(seen) if not any(a - 0.1 <= t < b + 0.1 for a, b in visits)] == []
 
