@@ -1,4 +1,4 @@
-"""Command line of a box: run it, check its configuration, look after its devices by hand."""
+"""Command line of a box: run it, check its configuration, look after its devices, tune its eyes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sys
 import threading
 from pathlib import Path
 
-from agent.cli import devices, sight
+from agent.cli import devices, sight, watching
 from agent.cli.desk import WrongArguments, opened
 from agent.cli.parser import Misused, Parser
 from agent.config import Config, load_config
@@ -83,6 +83,7 @@ def _parser(*, by_host: bool = False) -> argparse.ArgumentParser:
             "--config", type=Path, required=True, metavar="FILE", help="边缘盒配置 / the box's configuration"
         )
     devices.add_to(commands, by_host=by_host)
+    watching.add_to(commands)
     sight.add_to(commands)
     return parser
 

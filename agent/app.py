@@ -21,11 +21,10 @@ from pathlib import Path
 
 from agent import marks
 from agent.config import Config, DeviceSection, ObjectsSection, SearchSection
+from agent.detect.for_device import judge_for
 from agent.detect.object_kinds import ModelRefused
 from agent.detect.object_model import Layout, ModelSpec, ObjectDesk, ObjectModel
-from agent.detect.picture import PictureConfig
 from agent.detect.rules import WallTime
-from agent.detect.scene_judge import DetectConfig, SceneJudge
 from agent.detect.vqd.sun import COUNTY, daylight
 from agent.devices import search_sentences
 from agent.devices.limits import Limits
@@ -577,21 +576,6 @@ class BoxApp:
     def _connected(self) -> None:
         self.reporter.announce()
         self._report_twin()
-
-
-def judge_for(
-    device: Device,
-    *,
-    wall: WallTime | None = None,
-    objects: ObjectDesk | None = None,
-    daylight: Callable[[], bool | None] = lambda: None,
-) -> SceneJudge:
-    """Detection for one device's stream. A view that turns by itself has no fixed scene to compare with."""
-    turns = device.device_class in (DeviceClass.PTZ_DOME, DeviceClass.LOOKOUT)
-    config = DetectConfig(
-        picture=PictureConfig(fixed_view=not turns), smoke=device.device_class is DeviceClass.LOOKOUT
-    )
-    return SceneJudge(config, zones=device.zones, wall=wall, objects=objects, daylight=daylight)
 
 
 def read_object_model(section: ObjectsSection) -> ObjectDesk | None:

@@ -102,7 +102,8 @@ class WatchSection(Section):
         21_600, description="Seconds between two stills of a quiet camera; each is some 40 KB on the line."
     )
     motion_confirm_s: Annotated[float, Field(ge=0, le=60)] = Field(
-        0.5, description="How long something must move before it is an event."
+        0.0,
+        description="How long something must move before it is an event; two of three pictures show it.",
     )
     motion_hold_s: Seconds = Field(6, description="How long it must be quiet before the event ends.")
     cool_down_s: Annotated[float, Field(ge=0, le=120)] = Field(
@@ -332,6 +333,15 @@ class ZoneSection(Section):
         )
 
 
+def with_own_names(zones: tuple[ZoneSection, ...]) -> tuple[ZoneSection, ...]:
+    """The zones of one picture. Raises ValueError where two have one name."""
+    times = Counter(zone.name for zone in zones)
+    doubled = ", ".join(name for name, count in times.items() if count > 1)
+    if doubled:
+        raise ValueError(f"区域名称重复，请改名：{doubled} / zone name stands twice, rename one: {doubled}")
+    return zones
+
+
 class DeviceSection(Section):
     """One device of the ledger."""
 
@@ -375,13 +385,7 @@ class DeviceSection(Section):
     @field_validator("zones")
     @classmethod
     def _zones_have_names_of_their_own(cls, zones: tuple[ZoneSection, ...]) -> tuple[ZoneSection, ...]:
-        times = Counter(zone.name for zone in zones)
-        doubled = ", ".join(name for name, count in times.items() if count > 1)
-        if doubled:
-            raise ValueError(
-                f"区域名称重复，请改名：{doubled} / zone name stands twice, rename one: {doubled}"
-            )
-        return zones
+        return with_own_names(zones)
 
     @model_validator(mode="before")
     @classmethod
@@ -485,7 +489,7 @@ def parse_config(raw: dict[str, Any], *, where: str) -> Config:
     except ValidationError as error:
         problems = [
             f"{'.'.join(str(part) for part in item['loc']) or 'file'}"
-            f"{_names(raw, item['loc'])}: {_in_words(item)}"
+            f"{_names(raw, item['loc'])}: {problem_in_words(item)}"
             for item in error.errors(include_url=False, include_input=False)
         ]
         raise ConfigError(where, problems) from error
@@ -535,7 +539,7 @@ _CHINESE = {
 }
 
 
-def _in_words(problem: Mapping[str, Any]) -> str:
+def problem_in_words(problem: Mapping[str, Any]) -> str:
     """What is wrong, Chinese first; our own messages carry both languages already."""
     chinese = _CHINESE.get(problem["type"])
     return f"{chinese} / {problem['msg']}" if chinese else str(problem["msg"]).removeprefix("Value error, ")

@@ -162,6 +162,16 @@ class Recording(Protocol):
 
 
 @runtime_checkable
+class RunJudge(Protocol):
+    """A FrameJudge that says whether it wants to follow what moves picture by picture."""
+
+    @property
+    def wants_run(self) -> bool:
+        """False: once it is certain that something moves, key frames are enough."""
+        ...
+
+
+@runtime_checkable
 class ChromaJudge(Protocol):
     """A FrameJudge that wants the colours of some key frames."""
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from agent.app import judge_for
+from agent.detect.for_device import judge_for
 from agent.devices import sentences
 from agent.devices.address import bracketed
 from agent.devices.witness import telling_of

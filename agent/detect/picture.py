@@ -78,12 +78,14 @@ class PictureJudge:
     def judge(self, frame: Frame) -> tuple[Opinion, ...]:
         """Opinions about a key frame; none when it was not its turn and nothing happened to the picture."""
         image = frame.image
-        was_frozen = self._frozen.present or self._stillness.suspected
+        before, was_still = self._frozen, self._stillness.suspected
         due = self.due(frame.mono_s)
         frozen = self._frozen = self._stillness.see(image, learn=due)
+        if frozen.present is not before.present:
+            self._changed_s = frame.mono_s
         sample = _sample(image)
         if not due and not self._jumped(sample):
-            return (frozen,) if was_frozen or frozen.present else ()
+            return (frozen,) if was_still or frozen.present else ()
         self._sample, self._looked_s = sample, frame.mono_s
         look = Look.at(image, frame.chroma)
         opinions = self._look(look, at_s=frame.mono_s, frozen=frozen.present)
@@ -134,7 +136,7 @@ class PictureJudge:
         if stripes.present:
             return [noise, stripes]
         self._steadiness.see(look, reference)
-        shaking = self._steadiness.shaking()
+        shaking = self._steadiness.shaking(self._held(PictureFault.SHAKING))
         if shaking.present:
             return [noise, stripes, shaking]
         return [noise, stripes, shaking, view.moved(look, reference, self._steadiness, self.config)]
@@ -147,6 +149,7 @@ class PictureJudge:
         return replace(
             self.config,
             noise_levels=(self.config.noise_levels[0] * share, self.config.noise_levels[1] * share),
+            shake_ratio=self.config.shake_ratio * share,
             stripe_levels=self.config.stripe_levels * share,
             stripe_peak=self.config.stripe_peak * share,
         )
@@ -201,6 +204,8 @@ class PictureJudge:
         if not healthy:
             self._learning = []
             return
+        if self._present:
+            return  # one good look after bad ones may be the fault itself, unseen
         if not self._healthy or at_s - self._healthy[-1][0] >= _HEALTHY_SPACING_S:
             self._healthy.append((at_s, look))
         reference = self._trusted(look)

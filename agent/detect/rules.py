@@ -71,9 +71,21 @@ class SceneRules:
         )
         self._scheduled = [zone for zone in zones if zone.hours]
         self._asleep: frozenset[str] = frozenset()
+        followed = (ZoneKind.LINE, ZoneKind.DWELL)
+        self._following = frozenset(
+            zone.name
+            for zone in zones
+            if zone.kind in followed or (zone.kind is ZoneKind.PRESENCE and zone.closed)
+        )
         self._clock_s: float | None = None
         self._tracker = Tracker()
         self.attention = self._attention()
+
+    @property
+    def follows(self) -> bool:
+        """Whether a rule that is awake needs every picture of what moves: who crosses, who stays, who comes
+        where nobody may be."""
+        return bool(self._following - self._asleep)
 
     def wake(self, frame: Frame) -> bool:
         """Look at the clock; returns whether ``attention`` became another."""
@@ -155,7 +167,8 @@ class SceneRules:
         name = zone.zone.name
         blob = next((one for one in blobs if zone.touches(one)), None) if self._awake(zone) else None
         if blob is None:
-            return Finding(SceneTopic.MOTION, False, 0.0, "nothing moves inside", zone=name)
+            reason = "nothing moves inside" if self._awake(zone) else _ASLEEP
+            return Finding(SceneTopic.MOTION, False, 0.0, reason, zone=name)
         reason = f"{blob.area_ratio:.2%} of the picture moves inside, {blob.contrast:.0f} levels"
         return Finding(SceneTopic.MOTION, True, blob.strength, reason, box=blob.box, zone=name)
 
@@ -163,7 +176,8 @@ class SceneRules:
         name = zone.zone.name
         blob = next((one for one in blobs if zone.counts(one)), None) if self._awake(zone) else None
         if blob is None:
-            return Finding(SceneTopic.OBJECTS_INSIDE, False, 0.0, "nothing inside", zone=name)
+            reason = "nothing inside" if self._awake(zone) else _ASLEEP
+            return Finding(SceneTopic.OBJECTS_INSIDE, False, 0.0, reason, zone=name)
         reason = f"{blob.area_ratio:.2%} of the picture stands inside"
         return Finding(SceneTopic.OBJECTS_INSIDE, True, blob.strength, reason, box=blob.box, zone=name)
 

@@ -65,6 +65,8 @@ class SceneJudge:
     _elsewhere_frames: int
     _picture: PictureJudge
     _hidden_by: Opinion | None
+    seen: Foreground | None
+    """What the last picture showed beside the background; None when it was not compared with one."""
     _smoke: SmokeJudge | None
 
     def __init__(
@@ -92,6 +94,7 @@ class SceneJudge:
 
         A fault or topic that is not mentioned cannot be told from this frame.
         """
+        self.seen = None
         image = self._privacy.for_judging(grey(frame.image))
         if image.shape != self._shape:  # another size is another encoder setting: nothing learned holds
             self._shape = image.shape
@@ -101,6 +104,11 @@ class SceneJudge:
         opinions = self._picture.judge(replace(frame, image=image))
         self._hidden_by = self._hiding(self._picture.standing, image, frame)
         return (*(_finding(opinion) for opinion in opinions), *self._motion(image, frame, learn=True))
+
+    @property
+    def wants_run(self) -> bool:
+        """Whether what moves is to be followed picture by picture."""
+        return self._rules.follows
 
     def wants_chroma(self, at_s: float) -> bool:
         """Whether a key frame that comes now shall bring its colours."""
@@ -112,6 +120,7 @@ class SceneJudge:
         self._elsewhere_frames = 0
         self._picture = PictureJudge(self._config.picture, daylight=self._daylight)
         self._hidden_by = None
+        self.seen = None
         self._smoke = SmokeJudge() if self._config.smoke else None
         self._rules.blind("")
         self._attend()
@@ -146,7 +155,7 @@ class SceneJudge:
         background = self._elsewhere or self._home
         if self._rules.wake(frame):
             self._attend()
-        seen = background.observe(image, at_s=frame.mono_s, learn=learn)
+        seen = self.seen = background.observe(image, at_s=frame.mono_s, learn=learn)
         if seen.learning:
             return ()
         findings = (*self._rules.judge(seen, background, frame), *self._smoke_in(seen, frame))

@@ -4,7 +4,8 @@ told not to.
 
 ```
  packet ──> packet gate ──alarm, where it is listened to──> run: decode on from what was kept of the GOP
-      └──> key frame ──> judge ──something moves──────────> run, until nothing moved for quiet_s
+      └──> key frame ──> judge ──something moves──────────> run, until nothing moved for quiet_s, or it is
+                │                                               certain: key frames then see it stay (settled)
                 └─ too rare ──> ask for one ──in vain──> one picture a second (low rate)
 ```
 A run that an alarm began ends after ``doubt_s`` when the pictures show nothing, and counts against the gate.
@@ -39,8 +40,11 @@ class CascadeConfig:
     surprise_most: float = 40.0
     after_false: float = 1.3
     forget_s: float = 1800.0
-    quiet_s: float = 2.0
+    quiet_s: float = 1.0
     """A run ends when nothing moved for so long."""
+    settled_s: float = 1.0
+    """Or so long after something was found, where key frames are enough to see it stay: a street that is
+    never empty would be decoded all day."""
     doubt_s: float = 1.0
     """A run that an alarm began ends so soon when it shows nothing."""
     before_s: float = 0.6
@@ -60,6 +64,7 @@ class _Run:
     since_s: float
     alarmed: bool
     moved_s: float
+    found_s: float = _NEVER_S
     found: bool = False
     told: int = 0
     """Pictures the judge could tell something about."""
@@ -95,6 +100,9 @@ class Cascade:
         self._packets.begin()
         self._keys.begin()
         self._run = None
+        self._follows, self._settled = True, False
+        """Whether every picture of what moves is wanted; and whether it is known that something moves and key
+        frames watch it stay."""
         self._heard_s = self._key_s = self._check_s = self._before_s = self._judged_s = _NEVER_S
         self._alarm_s = _NEVER_S
 
@@ -143,7 +151,7 @@ class Cascade:
             return self._key_number % allowance.every_key == 0
         if not allowance.runs:
             return False
-        if alarm and allowance.alarms and self._follow():
+        if alarm and allowance.alarms and not self._settled and self._follow():
             run = self._run = _Run(pts_s, True, _NEVER_S)
         return run is not None or self._due(pts_s, mode) or (not room and self._cannot_wait(mode))
 
@@ -158,19 +166,23 @@ class Cascade:
             self._judged_s = pts_s
         return why
 
-    def saw(self, *, moving: bool | None, key: bool) -> None:  # noqa: ARG002 - each picture counts alike
-        """What the judge said of the picture just judged."""
+    def saw(self, *, moving: bool | None, key: bool, follow: bool = True) -> None:
+        """What the judge said of the picture just judged; without ``follow`` it need not see every one."""
         run, at_s = self._run, self._judged_s
+        self._follows = follow
+        if key and (follow or moving is False):
+            self._settled = False
         if run is not None and moving is not None:
             run.told += 1
-        if not moving:
+        if not moving or self._settled:
             return
         if run is None:
             self._began(heard=self._alarm_s >= self._before_s - self._config.before_s)
             if self._allowance.runs:
-                self._run = _Run(at_s, False, at_s, found=True)
+                self._run = _Run(at_s, False, at_s, found_s=at_s, found=True)
             return
         if not run.found:
+            run.found_s = at_s
             self._began(heard=True)
             if run.alarmed:
                 self._counters["alarms_right"] += 1
@@ -206,7 +218,8 @@ class Cascade:
 
     def _over(self, run: _Run, pts_s: float) -> bool:
         if run.found:
-            return pts_s - run.moved_s > self._config.quiet_s
+            self._settled = not self._follows and pts_s - run.found_s > self._config.settled_s
+            return self._settled or pts_s - run.moved_s > self._config.quiet_s
         if pts_s - run.since_s <= self._config.doubt_s:
             return False
         if run.alarmed and run.told:

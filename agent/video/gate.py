@@ -57,8 +57,9 @@ class DecodeGate(Protocol):
         """Why this decoded picture is judged; None when it is not."""
         ...
 
-    def saw(self, *, moving: bool | None, key: bool) -> None:
-        """What the judge said of the picture just judged; None when it could not tell."""
+    def saw(self, *, moving: bool | None, key: bool, follow: bool = True) -> None:
+        """What the judge said of the picture just judged; None when it could not tell. Without ``follow``
+        what moves need not be seen in every picture."""
         ...
 
     def allow(self, allowance: Allowance) -> None:
@@ -104,7 +105,7 @@ class MotionGate:
         self._judged_s = pts_s
         return Why.KEY if key else Why.RUN
 
-    def saw(self, *, moving: bool | None, key: bool) -> None:
+    def saw(self, *, moving: bool | None, key: bool, follow: bool = True) -> None:  # noqa: ARG002
         """Motion opens it; quiet key frames close it."""
         if moving:
             self._quiet = 0

@@ -15,7 +15,7 @@ import av
 from av.video.stream import VideoStream
 
 from agent.model import Finding, Frame
-from agent.ports import FrameJudge
+from agent.ports import FrameJudge, RunJudge
 from agent.video.decoder import Decoder, asked_chroma, luma
 from agent.video.gate import DecodeGate, Why
 from protocol.words import SceneTopic
@@ -116,7 +116,7 @@ class Pipeline:
     def _decode(self, kept: _Kept) -> Iterator[Looked]:
         key = bool(kept.packet.is_keyframe)
         if key:
-            frame = self._decoder.key(kept.packet, follow=True)
+            frame = self._decoder.key(kept.packet, follow=self._gate.running)
             if frame is None:
                 self._count("broken_keyframes")
             pictures: Sequence[av.VideoFrame] = () if frame is None else (frame,)
@@ -136,5 +136,6 @@ class Pipeline:
         frame = Frame(luma(picture), kept.pts_s, kept.mono_s, own, chroma)
         looked = Looked(frame, self._judge.judge(frame), why)
         motion = looked.motion
-        self._gate.saw(moving=None if motion is None else motion.present, key=own)
+        follow = not isinstance(self._judge, RunJudge) or self._judge.wants_run
+        self._gate.saw(moving=None if motion is None else motion.present, key=own, follow=follow)
         return looked

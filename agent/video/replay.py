@@ -6,9 +6,10 @@ What is packed into a file is read whole; what cannot be decoded is left out, as
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import av
 import av.error
@@ -23,6 +24,9 @@ from agent.video.gate import DecodeGate, GateState
 from agent.video.pipeline import Looked, Pipeline
 from agent.video.source import CODECS, MAX_PIXELS
 from agent.video.timing import StreamTime
+
+OPTIONS: Final = {"max_pixels": str(MAX_PIXELS), "protocol_whitelist": "file"}
+"""A file that names others (a playlist) reaches nothing beyond this machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,18 @@ class Step:
 class Replay:
     """Iterates over a file's packets. Afterwards ``counters`` and ``state`` tell what it took."""
 
-    def __init__(self, path: Path, judge: FrameJudge, *, gate: DecodeGate | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        judge: FrameJudge,
+        *,
+        gate: DecodeGate | None = None,
+        shown: Callable[[av.VideoFrame, float], object] = lambda _picture, _at_s: None,
+        judged: Callable[[Looked], object] = lambda _looked: None,
+    ) -> None:
+        """``shown`` is told every decoded picture with its time before, ``judged`` right after."""
+        self._shown = shown
+        self._judged = judged
         self.gate = gate or Cascade()
         self.counters: Counter[str] = Counter(packets=0, keyframes=0, decoded=0, judged=0)
         self._path = path
@@ -64,7 +79,7 @@ class Replay:
     def __iter__(self) -> Iterator[Step]:
         """Raises NotVideo."""
         try:
-            container = av.open(str(self._path), options={"max_pixels": str(MAX_PIXELS)})
+            container = av.open(f"file:{self._path}", options=dict(OPTIONS))
         except (av.error.FFmpegError, OSError, ValueError) as error:
             word = type(error).__name__
             raise NotVideo(
@@ -83,13 +98,17 @@ class Replay:
             Decoder(stream.codec_context.name, stream.codec_context.extradata),
             self.gate,
             self._judge,
-            shown=lambda _picture, _at_s: self._count("decoded"),
+            shown=self._show,
             count=self._count,
         )
         times, at_s = StreamTime(), 0.0
         for packet in self._packets(container, stream):
-            at_s = times.of(packet, at_s)
-            looked = tuple(pipeline.take(packet, pts_s=at_s, mono_s=at_s))
+            if packet.pts is None and packet.dts is None:
+                at_s += self._untimed(packet, stream)
+            else:
+                at_s = times.of(packet, at_s)
+                self.counters["time_jumps"] += times.jumped
+            looked = tuple(self._overheard(pipeline.take(packet, pts_s=at_s, mono_s=at_s)))
             self._count("packets")
             self.counters["keyframes"] += packet.is_keyframe
             self.counters["judged"] += len(looked)
@@ -102,8 +121,26 @@ class Replay:
             for packet in container.demux(stream):
                 if packet.size:
                     yield packet
-        except (av.error.FFmpegError, OSError):
+        except (av.error.FFmpegError, OSError, IndexError):  # IndexError: a stream that was not there before
             self._count("damaged")
+
+    def _untimed(self, packet: av.Packet[VideoStream], stream: VideoStream) -> float:
+        """How long a packet lasts where the file tells no times: a plain stream without a container."""
+        self.counters["untimed"] += 1
+        if self.counters["untimed"] == 1:
+            return 0.0
+        if packet.duration and packet.time_base:
+            return float(packet.duration * packet.time_base)
+        return 1.0 / float(stream.average_rate or stream.base_rate or 25)
+
+    def _overheard(self, looks: Iterator[Looked]) -> Iterator[Looked]:
+        for looked in looks:
+            self._judged(looked)
+            yield looked
+
+    def _show(self, picture: av.VideoFrame, at_s: float) -> None:
+        self._count("decoded")
+        self._shown(picture, at_s)
 
     def _count(self, what: str) -> None:
         self.counters[what] += 1

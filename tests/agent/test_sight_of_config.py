@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
-from agent.app import BoxApp, device_of, judge_for, read_object_model, wall_time
+from agent.app import BoxApp, device_of, read_object_model, wall_time
 from agent.config import Config, parse_config
 from agent.detect import EventDebouncer, Moment
+from agent.detect.for_device import judge_for
 from agent.errors import ConfigError
 from agent.model import Frame, ObjectKind
 from agent.services.scene_book import scene_entry

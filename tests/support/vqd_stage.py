@@ -155,7 +155,9 @@ def broken(base: Base, fault: str, strength: float, kind: int = 0) -> list[Shot]
     return shots(base, signal=change, seed=2)
 
 
-def under(base: Base, weather: str, share: float = 1.0, *, noise: float | None = None) -> list[Shot]:
+def under(
+    base: Base, weather: str, share: float = 1.0, *, noise: float | None = None, count: int = SHOTS
+) -> list[Shot]:
     """Pictures of ``base`` in some weather."""
     return shots(
         base, lens=lambda planes, number: WEATHERS[weather](planes, share, number), noise=noise, seed=3

@@ -16,6 +16,8 @@ _PALE_RATIO = 0.25
 """Deviation over mean: a dusk is dim, a haze is pale."""
 _CREPT_RATIO = 0.65
 """Of the contrast of two minutes ago: what takes less at a time is fog."""
+_NEAR_SHARE = 0.25
+"""Somebody who stands near has contrast in a hazy picture too, but not in three of four blocks."""
 _FROM_START = 0.56
 """Without a reference the picture must be flatter by this much to be called so."""
 _ROW = np.repeat(np.arange(ROWS), COLUMNS)
@@ -73,9 +75,9 @@ def low_contrast(
 
 
 def _near_over_far(measure: np.ndarray) -> float:
-    """The median of the lower three rows of blocks over that of the upper three; 1 when one has none."""
+    """The lower three rows of blocks over the upper three; 1 when one of them has none."""
     near, far = measure[_ROW >= 6], measure[_ROW < 3]
     near, far = near[np.isfinite(near)], far[np.isfinite(far)]
     if near.size < 3 or far.size < 3:
         return 1.0
-    return float(np.median(near) / max(float(np.median(far)), 1e-3))
+    return float(np.quantile(near, _NEAR_SHARE) / max(float(np.median(far)), 1e-3))

@@ -39,13 +39,13 @@ class Steadiness:
         """The view is another one: its shifts begin anew."""
         self._shifts.clear()
 
-    def shaking(self) -> Opinion:
+    def shaking(self, config: PictureConfig) -> Opinion:
         """V12: the shift is another at most looks."""
-        recent = np.array(list(self._shifts)[-self.config.shake_looks :])
-        if len(recent) < self.config.shake_looks:
+        recent = np.array(list(self._shifts)[-config.shake_looks :])
+        if len(recent) < config.shake_looks:
             return absent(PictureFault.SHAKING)
         steps = np.hypot(*np.diff(recent, axis=0).T)
-        limit = self.config.shake_ratio
+        limit = config.shake_ratio
         usual = float(np.median(steps))
         return opinion(
             PictureFault.SHAKING,

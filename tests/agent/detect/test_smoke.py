@@ -9,7 +9,7 @@ import pytest
 
 from agent.detect import DetectConfig, SceneJudge
 from agent.detect.background import shrink
-from agent.detect.smoke import SmokeJudge
+from agent.detect.smoke import SmokeJudge, _Look, _Region
 from agent.model import Finding, Frame, Zone, ZoneKind
 from protocol.words import SceneTopic
 from tests.support.plume import Float, exposed, fog, shadow, smoke, view
@@ -58,7 +58,18 @@ def test_a_plume_that_rises_is_suspected_within_two_minutes(
     assert 0.5 <= clear.score <= 0.9
 
 
+def steam(picture: Float, s: float) -> Float:
+    """A veil that is there at once and stays as it is, as over a chimney."""
+    if s <= 0:
+        return picture
+    rows, columns = np.mgrid[0 : picture.shape[0], 0 : picture.shape[1]].astype(np.float32)
+    across = (columns / picture.shape[1] - 0.22) / 0.05
+    alpha = 0.6 * np.exp(-(across**2) - ((rows / picture.shape[0] - 0.75) / 0.1) ** 2)
+    return np.asarray(picture * (1 - alpha) + 190.0 * alpha, np.float32)
+
+
 NOT_SMOKE: dict[str, Weather] = {
+    "steam": steam,
     "nothing": lambda picture, s: picture,
     "fog that comes in": lambda picture, s: fog(picture, min(max(s, 0.0) / 120, 0.7)),
     "fog within 20 s": lambda picture, s: fog(picture, min(max(s, 0.0) / 20, 0.5)),
@@ -134,3 +145,26 @@ def test_a_head_that_turns_learns_the_new_view_first() -> None:
         assert not any(f.present for f in said)
         if 30 <= number < 35:
             assert said == ()
+
+
+@pytest.mark.parametrize(
+    ("grown", "risen", "walked", "missed", "lasts_s", "smoke_like"),
+    [
+        (2.0, 0.1, 0.0, 0, 40.0, True),
+        (3.0, 0.0, 0.0, 0, 40.0, True),  # it spreads
+        (2.0, 0.0, 0.0, 0, 40.0, False),  # neither rises nor spreads far
+        (1.2, 0.1, 0.0, 0, 40.0, False),  # hardly grows
+        (3.0, 0.1, 0.3, 0, 40.0, False),  # wanders
+        (3.0, 0.1, 0.0, 40, 40.0, False),  # comes and goes
+        (3.0, 0.1, 0.0, 0, 20.0, False),  # too short to tell
+    ],
+)
+def test_smoke_stands_grows_rises_and_stays(
+    grown: float, risen: float, walked: float, missed: int, lasts_s: float, smoke_like: bool
+) -> None:
+    region = _Region(np.zeros((90, 160), np.bool_), 0.5, missed=missed)
+    for n in range(21):
+        share = min(max((n - 6) / 8, 0.0), 1.0)
+        area, top = 0.01 * (1 + (grown - 1) * share), 0.6 - risen * share
+        region.looks.append(_Look(n / 20 * lasts_s, area, top, (0.3 + walked * n / 20, 0.8)))
+    assert bool(region.grows()) is smoke_like

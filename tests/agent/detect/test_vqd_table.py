@@ -19,7 +19,7 @@ LIGHT = ("gate: day, dusk, night", "gate: lamps go on", "without a clock", "tour
 
 def healthy() -> Iterator[Case]:
     for case in vqd_table.weathers(scene("road-day"), lasts_s=1900.0):
-        if any(word in case.about for word in WEATHER):
+        if any(f" {word}" in case.about for word in WEATHER):
             yield case
     for case in vqd_table.lights():
         if any(word in case.about for word in LIGHT):
