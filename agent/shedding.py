@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import Final
 
-from agent.model import FEWER_FRAMES, FULL_ALLOWANCE, KEYS_ONLY, Allowance, Device
+from agent.model import FEWER_FRAMES, FULL_ALLOWANCE, KEYS_ONLY, Allowance, Device, ZoneKind
 from protocol.words import DeviceClass
 
 
@@ -53,7 +53,7 @@ class Rank(IntEnum):
     LOOKOUT = 2
     """Smoke is found by nobody else."""
     GUARDED = 3
-    """A closed zone: an intrusion is found by looking alone."""
+    """A closed zone, a line, a place where nobody may stay: found by looking alone."""
     INCIDENT = 4
     """Something more than motion is going on in its picture now."""
 
@@ -67,6 +67,9 @@ _BEGINS_AFTER: Final[Mapping[Rank, int]] = {
 }
 """Levels at which a rank is still judged in full."""
 MOST_LEVEL: Final = max(_BEGINS_AFTER.values()) + len(STEPS) - 1
+_GUARDING: Final = frozenset(
+    {ZoneKind.PRESENCE, ZoneKind.DWELL, ZoneKind.CROWD, ZoneKind.LINE, ZoneKind.WATCH}
+)
 _COUNTED_CLASSES: Final = frozenset(
     {DeviceClass.MICRO_CHECKPOINT, DeviceClass.FACE_CAPTURE, DeviceClass.INTEGRATED}
 )
@@ -76,7 +79,7 @@ def rank_of(device: Device, *, incident: bool) -> Rank:
     """The rank of a device's stream at this moment."""
     if incident:
         return Rank.INCIDENT
-    if any(zone.closed for zone in device.zones):
+    if any(zone.closed and zone.kind in _GUARDING for zone in device.zones):
         return Rank.GUARDED
     if device.device_class is DeviceClass.LOOKOUT:
         return Rank.LOOKOUT

@@ -62,6 +62,8 @@ _RULES: Final[Mapping[SceneTopic, Rule]] = {
 }
 """Of topics whose detectors waited already: what is left is to be sure that it is no flicker."""
 
+TRAFFIC: Final = frozenset({SceneTopic.MOTION, SceneTopic.OBJECT_DETECTED, SceneTopic.LIGHT_LEVEL})
+"""What goes on all day in a street, or all night under a lamp."""
 PULSES: Final = frozenset({SceneTopic.LINE_CROSSED})
 """What has no end. Each finding is an event at once: its detector tells it once."""
 PULSE_BURST, PULSE_EVERY_S = 30, 1.0
@@ -192,8 +194,8 @@ class EventDebouncer:
 
     @property
     def incident(self) -> bool:
-        """Whether more than motion goes on now; faults of the picture are none."""
-        return any(fault is None and topic is not SceneTopic.MOTION for topic, _, fault, _ in self._ids)
+        """Whether more than traffic goes on now; faults of the picture are none."""
+        return any(fault is None and topic not in TRAFFIC for topic, _, fault, _ in self._ids)
 
     def see(self, findings: Iterable[Finding], now: Moment) -> tuple[SceneEvent, ...]:
         """Take the findings of one frame."""

@@ -33,6 +33,8 @@ from runtime.worker import Worker
 
 log = logging.getLogger(__name__)
 
+_POLITE_S = 0.5
+"""The next packet of a stream that goes on comes sooner: then the device is told TEARDOWN."""
 _TOO_LARGE_TIMES = 3
 """Packets in a row of a picture that is too large: one that was damaged on its way is not."""
 
@@ -89,13 +91,18 @@ class StreamReader:
         self._lock = threading.Lock()
         self._last: tuple[av.VideoFrame, float] | None = None
         self._backoff = _Patience(config)
+        self._source: RtspSource | None = None
         self._worker = Worker(
             f"video-{device.id}", self._session, expected=(DeviceError,), backoff=self._backoff
         )
         self._worker.start()
 
     def state(self) -> StreamState:
-        """What is known of the stream right now."""
+        """What is known of the stream right now. Whoever asks now and then also sees to it that a read
+        of which no packet comes, though bytes do, has an end."""
+        source = self._source
+        if source is not None and source.overdue:
+            source.cut()
         return self._health.state(self._clock.monotonic(), self._gate.state(), self._allowance)
 
     def allow(self, allowance: Allowance) -> None:
@@ -123,7 +130,14 @@ class StreamReader:
 
     def close(self) -> None:
         """End within 2 s. A thread that libav holds in an opening ends by itself when that times out."""
+        source = self._source
+        cutting = threading.Timer(_POLITE_S, source.cut) if source is not None else None
+        if cutting is not None:
+            cutting.start()
         self._worker.stop(self._config.close_s)
+        if cutting is not None:
+            cutting.cancel()
+            cutting.join()
         with self._lock:
             self._last = None
         self._ring.clear()
@@ -131,13 +145,16 @@ class StreamReader:
     def _session(self) -> float:
         """One connection from opening to its end; returns the pause before the next. Raises DeviceError."""
         try:
-            source = self._connect()
+            source = self._source = self._connect()
             if source is not None:
                 try:
                     self._read(source)
                 finally:
+                    self._source = None
                     source.close()
         except DeviceError as error:
+            if self._worker.stopping:
+                return 0.0
             self._health.failed(error)
             self._backoff.refused = error.kind in (DeviceTrouble.AUTH_FAILED, DeviceTrouble.AUTH_BACKOFF)
             raise

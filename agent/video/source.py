@@ -20,6 +20,7 @@ from av.video.stream import VideoStream
 
 from agent.errors import DeviceError, DeviceTrouble
 from agent.video.address import StreamAddress
+from agent.video.cutter import Cutter, claim, turn_at
 
 MAX_PIXELS: Final = 4096 * 2304
 """Larger pictures are refused before memory is taken for them."""
@@ -36,6 +37,8 @@ _OPTIONS: Final = {
     "threads": "1",
     "max_pixels": str(MAX_PIXELS),
 }
+
+_DRIP_S: Final = 1.0
 
 av.logging.set_libav_level(av.logging.PANIC)  # libav prints addresses and every broken slice to stderr
 
@@ -112,28 +115,50 @@ class RtspSource:
     def __init__(
         self, address: StreamAddress, *, with_password: bool, open_timeout_s: float, slice_s: float
     ) -> None:
-        """Open it. Raises DeviceError within ``open_timeout_s`` or little more.
+        """Open it. Raises DeviceError within ``open_timeout_s`` or little more, twice that while another
+        stream of the same address is opened.
 
         ``with_password``: libav answers Digest with it, and Basic just as well: knock before.
         """
         self._device = address.device.id
+        self._began_s: float | None = None
+        """When the read that goes on began."""
+        self._bound_s = open_timeout_s
+        self._cut = False
+        self._cutter: Cutter | None = None
+        secret = address.opened() if with_password else address.plain
+        turn = turn_at(address.host, address.port)
+        if turn.lock.acquire(timeout=open_timeout_s):
+            try:
+                self._container = self._opened(secret, open_timeout_s, None)
+                self._cutter = claim(address.host, address.port)
+            finally:
+                turn.lock.release()
+            if (
+                self._cutter is None
+            ):  # it could not be ended by others: it must end by itself, whatever that costs
+                self._container.close()
+                self._container = self._opened(secret, open_timeout_s, slice_s)
+        else:
+            self._container = self._opened(secret, open_timeout_s, slice_s)
+        self._stream = self._video()
+        self._packets: Iterator[av.Packet[VideoStream]] = self._container.demux(self._stream)
+
+    def _opened(self, address: str, open_timeout_s: float, slice_s: float | None) -> InputContainer:
         trouble: _Trouble | None = None
         began_s = time.monotonic()
         try:
-            self._container: InputContainer = av.open(
-                address.opened() if with_password else address.plain,
+            return av.open(
+                address,
                 format="rtsp",
-                options=dict(_OPTIONS),
+                options={**_OPTIONS, "timeout": str(int(open_timeout_s * 1e6))},  # us of silence
                 timeout=(open_timeout_s, slice_s),
             )
         except (av.error.FFmpegError, OSError, ValueError) as error:
             # out of time, libav names what it was doing: a description cut short is "invalid data"
             late = time.monotonic() - began_s >= open_timeout_s and not _is_eio(error)
             trouble = _NO_ANSWER if late else _name(error)
-        if trouble is not None:
-            raise DeviceError(trouble.kind, self._device, trouble.text)
-        self._stream = self._video()
-        self._packets: Iterator[av.Packet[VideoStream]] = self._container.demux(self._stream)
+        raise DeviceError(trouble.kind, self._device, trouble.text)
 
     @property
     def codec(self) -> str:
@@ -151,11 +176,12 @@ class RtspSource:
         return self._stream.codec_context.extradata
 
     def read(self) -> av.Packet[VideoStream] | None:
-        """The next packet; None when none came within the slice. Raises DeviceError when the stream ended."""
+        """The next packet; None when nothing came for seconds. Raises DeviceError when the stream ended."""
         trouble: _Trouble | None = None
+        self._began_s = time.monotonic()
         try:
             packet = next(self._packets, None)
-        except (av.error.ExitError, av.error.BlockingIOError):  # the slice is over, the stream goes on
+        except (av.error.ExitError, av.error.BlockingIOError, TimeoutError):  # silence; the stream goes on
             self._packets = self._container.demux(self._stream)
             return None
         except (av.error.FFmpegError, OSError) as error:
@@ -163,20 +189,36 @@ class RtspSource:
         else:
             if packet is not None and packet.size:
                 return packet
-        trouble = trouble or _CLOSED
+        finally:
+            self._began_s = None
+        trouble = _CUT_OFF if self._cut else trouble or _CLOSED
         raise DeviceError(trouble.kind, self._device, trouble.text)
+
+    @property
+    def overdue(self) -> bool:
+        """Whether a read goes on for so long that bytes must come but no packet: others may cut it."""
+        began_s = self._began_s
+        return began_s is not None and time.monotonic() - began_s > self._bound_s + _DRIP_S
+
+    def cut(self) -> None:
+        """End the read that goes on, from another thread; the stream is over with it."""
+        if self._cutter is not None:
+            self._cut = True
+            self._cutter.cut()
 
     def close(self) -> None:
         """Say TEARDOWN without waiting for an answer, and close."""
         self._packets = iter(())
         self._container.close()
+        if self._cutter is not None:
+            self._cutter.close()
 
     def _video(self) -> VideoStream:
         video = self._container.streams.video
         name = video[0].codec_context.name if video and video[0].codec_context is not None else "?"
         if name in CODECS:
             return video[0]
-        self._container.close()
+        self.close()
         found = f"{name}" if video else "-"
         raise DeviceError(
             DeviceTrouble.BAD_STREAM,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.model import FULL_ALLOWANCE, Allowance, Device, Zone
+from agent.model import FULL_ALLOWANCE, Allowance, Device, Zone, ZoneKind
 from agent.shedding import (
     MOST_LEVEL,
     STEPS,
@@ -29,6 +29,9 @@ from protocol.words import DeviceClass
 CONFIG = ThrottleConfig()
 YARD = Zone("yard", ((0, 0), (1, 0), (1, 1)))
 ROAD = Zone("road", ((0, 0), (1, 0), (1, 1)), closed=False)
+MASK = Zone("window", ((0, 0), (1, 0), (1, 1)), kind=ZoneKind.PRIVACY)
+LAMP = Zone("lamp", ((0, 0), (1, 0), (1, 1)), kind=ZoneKind.LAMP)
+LINE = Zone("fence", ((0, 0), (1, 1)), kind=ZoneKind.LINE)
 ranks = st.lists(st.sampled_from(Rank), min_size=1, max_size=8)
 
 
@@ -52,7 +55,9 @@ QUIET = (Load(Cause.LAG, 0.1, 2.0), Load(Cause.MEMORY, 200.0, 1024.0))
         (device(DeviceClass.INTEGRATED), False, Rank.COUNTED),
         (device(DeviceClass.LOOKOUT), False, Rank.LOOKOUT),
         (device(DeviceClass.SMART_CAMERA, ROAD), False, Rank.CAMERA),
+        (device(DeviceClass.SMART_CAMERA, MASK, LAMP), False, Rank.CAMERA),
         (device(DeviceClass.SMART_CAMERA, ROAD, YARD), False, Rank.GUARDED),
+        (device(DeviceClass.SMART_CAMERA, MASK, LINE), False, Rank.GUARDED),
         (device(DeviceClass.FACE_CAPTURE, YARD), False, Rank.GUARDED),
         (device(DeviceClass.MICRO_CHECKPOINT), True, Rank.INCIDENT),
     ],

@@ -264,3 +264,28 @@ def test_a_lamp_is_on_from_its_first_finding_to_its_first_off() -> None:
     lamp = [Finding(SceneTopic.LIGHT_LEVEL, on, 0.8, "", zone="lamp") for on in (True, True, False, True)]
     phases = [event.phase for s, one in enumerate(lamp) for event in bouncer.see([one], at(2.0 * s))]
     assert phases == [Phase.START, Phase.END, Phase.START]
+
+
+@pytest.mark.parametrize(
+    ("topic", "incident"),
+    [
+        (SceneTopic.OBJECTS_INSIDE, True),
+        (SceneTopic.SMOKE_SUSPECTED, True),
+        (SceneTopic.MOTION, False),
+        (SceneTopic.LIGHT_LEVEL, False),
+        (SceneTopic.OBJECT_DETECTED, False),
+    ],
+)
+def test_traffic_and_lamps_are_no_incident(topic: SceneTopic, incident: bool) -> None:
+    bouncer = debouncer()
+    for number in range(6):
+        bouncer.see([Finding(topic, True, 0.9, "there")], at(number))
+    assert bouncer.incident is incident
+    bouncer.close()
+
+
+def test_a_fault_of_the_picture_is_no_incident() -> None:
+    bouncer = debouncer(ConfirmConfig(confirm_s=dict.fromkeys(PictureFault, 0.0)))
+    for number in range(6):
+        bouncer.see([fault(PictureFault.COVERED)], at(number))
+    assert not bouncer.incident
