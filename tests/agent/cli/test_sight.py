@@ -46,10 +46,17 @@ def config(tmp_path: Path, port: int) -> Path:
     return path
 
 
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
 @pytest.fixture
-def shed(monkeypatch: pytest.MonkeyPatch) -> Box:
-    # a command run earlier has left a log handler on its own captured output
-    monkeypatch.setattr(logging.getLogger("agent.services.governor"), "disabled", True)
+def shed() -> Box:
     box = Box(device("street"), guarded("yard"))
     box.live(70, cpu=0.9)
     return box
