@@ -55,6 +55,7 @@ _SWAY_LEVELS, _SWAY_FACTOR = 3.5, 2.0
 """Deviation of a restless place, and against the middle of the picture: noise alone is everywhere."""
 _SWAY_RATIO = 0.65
 _SWAY_NOISE = 8.0
+_WRITTEN_NOISE, _WRITTEN_RATIO, _WRITTEN_ALIKE = 4.0, 0.95, 0.5
 _CROSS = cv2.getStructuringElement(cv2.MORPH_RECT, (3, 3))
 
 
@@ -208,6 +209,7 @@ class Background:
     def _blobs(
         self, changed: npt.NDArray[np.uint8], grey: Grey, expected: Grey, residual: Grey
     ) -> tuple[tuple[Blob, ...], npt.NDArray[np.uint8]]:
+        assert self._mean is not None
         least = self._config.blob_ratio * changed.size
         if cv2.countNonZero(changed) < least:
             return (), np.zeros_like(changed)
@@ -222,6 +224,8 @@ class Background:
             inside = (labels[part] == label) & (changed[part] == 1)
             if int(np.count_nonzero(inside)) < least:
                 continue
+            if _is_written(inside, grey[part], self._mean[part], expected[part]):
+                continue  # and learned like the place around it
             lit = _is_light(inside, grey[part], expected[part], residual[part])
             if lit or light.explains(inside, part):
                 lights[part] |= inside.view(np.uint8)
@@ -351,6 +355,19 @@ def _first_guess(x: Grey, y: Grey, offset: float) -> tuple[float, float]:
         np.count_nonzero(np.abs(y - gain * x - other) <= 6.0),
     )
     return (gain, other) if agreeing[1] > agreeing[0] else (1.0, offset)
+
+
+def _is_written(inside: Mask, grey: Grey, mean: Grey, expected: Grey) -> bool:
+    """Whether a blob is what the camera writes into its picture: the light of the place changed and its own
+    did not, so that it lies between the place as learned and as expected now, with the structure it had."""
+    now, before, lit = grey[inside], mean[inside], expected[inside]
+    between = (now >= np.minimum(before, lit) - _WRITTEN_NOISE) & (
+        now <= np.maximum(before, lit) + _WRITTEN_NOISE
+    )
+    lights_much = quantile(np.abs(lit - before), 0.5) > 2 * _WRITTEN_NOISE
+    if not lights_much or int(np.count_nonzero(between)) < _WRITTEN_RATIO * between.size:
+        return False
+    return float(before.std()) > 6.0 and correlation(now, before) > _WRITTEN_ALIKE
 
 
 class _Light:

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from agent.detect import SceneJudge
-from agent.model import Finding, Frame
+from agent.detect.background import Background
+from agent.model import Finding, Frame, Image
 from agent.video.gate import MotionGate
 from protocol.words import SceneTopic
 from simulator.video.scenes import SCENES, Script, Sweep
@@ -151,3 +152,23 @@ def _judged(
         grey = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.float32)
         at_s = float(number)
         yield at_s, list(judge.judge(Frame(exposed(light(grey, at_s), rng, 1.0), at_s, at_s, True)))
+
+
+@pytest.mark.parametrize("gain", [0.6, 1.5])
+def test_what_the_camera_writes_into_its_picture_is_not_lit_with_the_place(gain: float) -> None:
+    """A cloud passes: the place changes its brightness, what is written in the corner does not."""
+
+    def written_on(lit: float, seed: int) -> Image:
+        rng = np.random.default_rng(seed)
+        y, x = np.mgrid[0:360, 0:640]
+        place = 90 + 25 * np.sin(x / 37.0) + 20 * np.cos(y / 23.0) + 12 * np.sin((x + 2 * y) / 9.0)
+        picture = np.clip(place * lit + rng.normal(0, 2, place.shape), 0, 255).astype(np.uint8)
+        cv2.putText(picture, "2025-06-18 14:00", (12, 26), cv2.FONT_HERSHEY_SIMPLEX, 0.6, 20, 4)
+        cv2.putText(picture, "2025-06-18 14:00", (12, 26), cv2.FONT_HERSHEY_SIMPLEX, 0.6, 230, 2)
+        return np.asarray(picture, np.uint8)
+
+    background = Background()
+    for number in range(30):
+        assert background.observe(written_on(1.0, number), at_s=2.0 * number).blobs == ()
+    for number in range(30, 40):
+        assert background.observe(written_on(gain, number), at_s=2.0 * number).blobs == ()
