@@ -50,7 +50,8 @@ MAKERS = {"video/stills.py", "video/clip.py"}
 """Who may call what makes a picture that leaves, or puts one into a file."""
 RULES = {
     "Exhibit": MAKERS,
-    "imencode": {"video/stills.py"},
+    # the tuning page is a file on the operator's own disk; its pictures have one source, which burns masks in
+    "imencode": {"video/stills.py", "tuning/page.py", "tuning/plot.py"},
     "jpeg": {"video/stills.py"},
     "imwrite": set[str](),
     "VideoWriter": set[str](),
@@ -81,6 +82,10 @@ def test_only_the_video_room_makes_what_leaves_and_it_burns_the_masks_in() -> No
             found[name].add(where)
             if name == "Exhibit" and where == "video/stills.py":
                 assert "burnt(image, masks)" in ast.unparse(call), "a still without its masks"
+            if name == "imencode" and where.startswith("tuning/"):
+                source = (HOUSE / "tuning" / "rehearsal.py").read_text("utf-8")
+                assert "if not self._masks:" in source, "a picture without its masks"
+                assert "burnt(colour(self._shown" in source, "a picture without its masks"
             if name == "Exhibit" and where == "video/clip.py":
                 assert "_masked(film, masks) if masks else _remuxed(film)" in ast.unparse(tree)
     for name, files in found.items():

@@ -42,8 +42,9 @@ class Limits:
     unsubscribe_s: float = 2.0
     key_s: float = 2.0
     """Asking for a key frame, waiting for others included: whoever asks has a stream to read meanwhile."""
-    keys_every_s: float = 2.0
-    """At most one key frame is asked for in so long, whoever asks."""
+    keys_every_s: float = 1.5
+    """At most one key frame is asked for in so long, whoever asks: whoever watches a stream asks every two
+    seconds of the stream's own time, which is not quite the box's."""
     sip_s: float = 2.0
     series_probes: int = 10
     """Probes of the line to a conference endpoint in one climb: at 30 s, one in three seconds."""

@@ -10,12 +10,17 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median
+from typing import Final
 
 from agent.errors import DeviceError
 from agent.model import SightMode
 
 AskKey = Callable[[], object]
-"""Hands a request for a key frame over and returns at once. ``False`` or DeviceError: none can be had."""
+"""Hands a request for a key frame over and returns at once. ``False`` or DeviceError: none can be had; LATER:
+it was asked a moment ago by the box's clock, the stream's ran ahead."""
+
+LATER: Final = "later"
+_PACE_S: Final = 1.5
 
 _EARLY = 0.8
 """A key frame that comes before so much of the usual gap was not the camera's own."""
@@ -39,6 +44,23 @@ class KeyFrameConfig:
     """Requests in a row that brought nothing, after which asking is given up."""
     try_again_s: float = 600.0
     """After which asking is tried anew; and after which a stream that is asked shows what it does unasked."""
+
+
+class PacedAsking:
+    """An AskKey that does not take a burst for time: the packets that waited while a stream was opened
+    come at once, and would ask three times in a second."""
+
+    def __init__(self, ask: AskKey, *, monotonic: Callable[[], float]) -> None:
+        self._ask = ask
+        self._monotonic = monotonic
+        self._asked_s = float("-inf")
+
+    def __call__(self) -> object:
+        now_s = self._monotonic()
+        if now_s - self._asked_s < _PACE_S:
+            return LATER
+        self._asked_s = now_s
+        return self._ask()
 
 
 class KeyFrames:
@@ -126,20 +148,24 @@ class KeyFrames:
             self._misses = 0
         if since_s < self._config.ask_at_s or pts_s - self._asked_s < self._config.ask_gap_s:
             return
-        self._misses += self._pending  # asked before, and no key frame since
-        if self._misses >= self._config.misses:
+        misses = self._misses + self._pending  # asked before, and no key frame since
+        if misses >= self._config.misses:
             self._give_up(pts_s)
             return
+        answer = self._answer()
+        if answer == LATER:
+            return
+        self._misses = misses
         self._asked_s = pts_s
         self.asked += 1
         self._pending = True
-        if not self._answered():
+        if answer is False:
             self._give_up(pts_s)
 
-    def _answered(self) -> bool:
+    def _answer(self) -> object:
         assert self._ask is not None
         try:
-            return self._ask() is not False
+            return self._ask()
         except DeviceError:
             return False
 

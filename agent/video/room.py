@@ -10,7 +10,7 @@ from agent.model import Device, Finding, Frame
 from agent.ports import FrameJudge
 from agent.video.cascade import Cascade
 from agent.video.gate import DecodeGate
-from agent.video.key_frames import AskKey
+from agent.video.key_frames import AskKey, PacedAsking
 from agent.video.reader import StreamReader, VideoConfig
 from runtime.clock import Clock, SystemClock
 
@@ -45,7 +45,8 @@ class PyavRoom:
     ) -> StreamReader:
         """Start reading. ``uri`` is asked anew at every connect and may raise DeviceError; ``ask_key`` hands
         a request for a key frame over to the device room, and returns at once."""
-        gate = self._gate() if self._gate else Cascade(ask_key=ask_key, hour=self._hour)
+        ask = None if ask_key is None else PacedAsking(ask_key, monotonic=self._clock.monotonic)
+        gate = self._gate() if self._gate else Cascade(ask_key=ask, hour=self._hour)
         return StreamReader(
             device,
             uri,

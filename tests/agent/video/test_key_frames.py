@@ -9,7 +9,7 @@ import pytest
 
 from agent.errors import DeviceError, DeviceTrouble
 from agent.model import SightMode
-from agent.video.key_frames import KeyFrames
+from agent.video.key_frames import KeyFrames, PacedAsking
 
 Played = list[tuple[float, SightMode]]
 
@@ -158,3 +158,24 @@ def test_a_camera_that_takes_a_second_to_obey_is_asked_all_the_time() -> None:
         modes_.append(keys.look(now_s, may_ask=now_s > 25.0))
     assert set(modes_[400:]) == {SightMode.ASKING}
     assert len(asked) > 20
+
+
+def test_a_burst_of_packets_asks_once_and_that_is_not_held_against_the_camera() -> None:
+    """Six seconds of stream that waited in a buffer come within one: then all goes on at its pace."""
+    asked: list[float] = []
+    now_s = 100.0
+    keys = KeyFrames(ask=PacedAsking(lambda: asked.append(now_s), monotonic=lambda: now_s))
+    keys.came(0.0)
+    for number in range(60):
+        now_s += 0.01
+        keys.look(number * 0.1, may_ask=True)
+    assert len(asked) == keys.asked == 1
+    served = 1
+    keys.came(6.0)
+    for number in range(60, 400):
+        now_s += 0.1
+        if len(asked) > served and now_s - asked[-1] >= 0.15:
+            keys.came(number * 0.1)
+            served = len(asked)
+        assert keys.look(number * 0.1, may_ask=True) is SightMode.ASKING
+    assert len(asked) > 10
