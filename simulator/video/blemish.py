@@ -100,7 +100,7 @@ def _noisy(planes: Planes, strength: float, number: int, kind: int) -> Planes:
         grain = rng.standard_normal(y.shape, np.float32) * np.float32(_between(30, 55, strength))
         return rounded(y + grain), u, v
     points = rng.random(y.shape, np.float32)
-    share = _between(0.12, 0.35, strength)
+    share = _between(0.18, 0.35, strength)
     out = np.where(points < share / 2, _BLACK, np.where(points > 1 - share / 2, _WHITE, y))
     return out.astype(np.uint8), u, v
 

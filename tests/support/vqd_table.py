@@ -45,7 +45,7 @@ WARM_S: Final = 120.0
 LATE_S: Final = 70.0
 """What suspecting takes before confirming begins: six looks of ten seconds to see that a picture shakes."""
 NONE: Final = "-"
-BY_DAY: Final = frozenset({"colour_cast", "grey"})
+UNTOLD: Final = {"colour_cast": (False,), "grey": (False, None)}
 """Told while the sun is up only: by night the lamps colour everything, and grey is night mode."""
 
 
@@ -96,7 +96,7 @@ def injected(base: Base, fault: str, strength: float, kind: int = 0) -> Case:
         before = Stretch(shots(base), WARM_S, base.daylight)
         return Run().play([before, Stretch(broken(base, fault, strength, kind), lasts, base.daylight)])
 
-    by_rule = fault in BY_DAY and base.daylight is not True
+    by_rule = base.daylight in UNTOLD.get(fault, ())
     return Case(f"{base.name} {fault} kind {kind} strength {strength:g}", fault, play, told=not by_rule)
 
 
@@ -231,7 +231,7 @@ def table(results: Sequence[Result]) -> str:
         cells = " ".join(f"{counts[row, name] or '.':>4}" for name in columns)
         lines.append(f"{codes[row]:5}{(row if row != NONE else 'healthy'):13}{cells}")
     by_rule = sum(not r.case.told for r in results)
-    lines.append(f"{by_rule} 次因规则不判 / not told by rule (colour by night and dusk), in none a name")
+    lines.append(f"{by_rule} 次因规则不判 / not told by rule (colour by night, grey by night and dusk), in none a name")
     return "\n".join(lines)
 
 
