@@ -472,6 +472,23 @@ class Config(Section):
             raise ValueError(f"设备编号重复 / device id stands twice: {doubled}")
         return devices
 
+    @field_validator("devices")
+    @classmethod
+    def _doors_are_unique(cls, devices: tuple[DeviceSection, ...]) -> tuple[DeviceSection, ...]:
+        """One door is one device: a second row would have another class or log-in for it."""
+        bearers: dict[tuple[str, int], list[str]] = {}
+        for row in devices:
+            if row.stream_path is None and row.device_class is not DeviceClass.CONFERENCE_ENDPOINT:
+                bearers.setdefault((row.host.lower(), row.port), []).append(row.id)
+        doubled = [f"{host}:{port}: {', '.join(ids)}" for (host, port), ids in bearers.items() if ids[1:]]
+        if doubled:
+            said = "; ".join(doubled)
+            raise ValueError(
+                f"同一地址和端口有多台设备，请只留一条：{said} / one address and port stands for several "
+                f"devices, keep one: {said}"
+            )
+        return devices
+
 
 def load_config(path: Path) -> Config:
     """Read and validate ``path``. Raises ConfigError that lists every problem at once."""

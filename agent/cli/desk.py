@@ -94,7 +94,7 @@ def opened(options: argparse.Namespace) -> Iterator[Desk]:
         register = DeviceRegister(notebook)
         vault = SealedVault(notebook, config.box.data_dir / "vault.key")
         devices = [login_of(device, vault) for device in _ledger(config, register)]
-        register.keep_to(frozenset(device.id for device in devices))
+        register.keep_to(devices)
         room = OnvifRoom(notebook=notebook, register=register)
         yield Desk(paper, room, devices, config, notebook, vault, register)
 
