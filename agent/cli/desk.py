@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from agent import hosts
 from agent.app import device_of, found_rows, where_it_is
 from agent.cli import described
 from agent.cli.paper import Paper
@@ -111,20 +112,23 @@ def _described(options: argparse.Namespace) -> Iterator[Desk]:
         unnamed = not options.device_class and device.host not in integrated
         reword = partial(described.reworded, remembers=notebook is not None, class_named=not unnamed)
         paper = Paper(as_json=options.json, reword=reword)
-        yield Desk(paper, OnvifRoom(notebook=notebook), (device,), names=described.names(device))
+        yield Desk(
+            paper, OnvifRoom(notebook=notebook), (device,), names=described.names(device, options.host)
+        )
 
 
 def _integrated(config: Config) -> frozenset[str]:
-    """The addresses at which the box knows a device that may only be read, listed and followed to."""
+    """The addresses at which the box knows a device that may only be read, listed and followed to; a name
+    stands for all it resolves to."""
     rows = [one for one in config.devices if one.device_class is DeviceClass.INTEGRATED]
-    hosts = {one.host for one in rows}
+    known = {one.host for one in rows}
     file = config.box.data_dir / "notebook.db"
     if rows and file.exists():
         with contextlib.closing(SqliteNotebook(file)) as notebook:
             register = DeviceRegister(notebook)
             places = [register.place_of(one.id) for one in rows]
-        hosts |= {place.host for place in places if place is not None}
-    return frozenset(hosts)
+        known |= {place.host for place in places if place is not None}
+    return frozenset(address for host in known for address in hosts.addresses(host))
 
 
 def _ledger(config: Config, register: DeviceRegister) -> Sequence[Device]:

@@ -184,3 +184,11 @@ def test_one_door_is_one_device() -> None:
         {"id": "room", "class": "conference_endpoint", "host": "gate.lan", "port": 8000},
     ]
     assert len(parse_config({**LEAST, "device": [row, *rest]}, where="box.toml").devices) == 6
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.03.1", "127.1", "0x7f.0.0.1", "2130706433", "１２７.0.0.1", "a b", ""]
+)
+def test_a_host_that_can_be_read_in_two_ways_is_refused(host: str) -> None:
+    (said,) = problems(device=[{"id": "a", "host": host}])
+    assert said.startswith("device.0.host") or "不是有效的地址" in said
