@@ -14,8 +14,9 @@ import pytest
 from agent.__main__ import main
 from agent.cli import described
 from agent.errors import ConfigError
+from agent.marks import Marks, made
 from agent.outbox.notebook import SqliteNotebook
-from agent.services.register import DeviceRegister, Place
+from agent.services.register import MARKS_TOPIC, DeviceRegister, Place
 from tests.agent.cli.test_devices import PASSWORD, Run
 from tests.agent.cli.test_devices import logging_left_as_it_was as logging_left_as_it_was
 from tests.support.virtual_county import RunningCounty, entry, running
@@ -144,6 +145,29 @@ def box_that_knows(folder: Path, host: str) -> str:
         f'host = "{host}"\n'
     )
     return str(config)
+
+
+def test_an_integrated_device_that_moved_is_known_by_its_marks(
+    run: Run, county: RunningCounty, tmp_path: Path
+) -> None:
+    """The box was off when it got another address: no place is known, and what it shows tells."""
+    device, config = county.device(), box_that_knows(tmp_path, "10.9.9.9")
+    words = ("set", "encoder", "sub.fps=5", "--class", "smart_camera", "--config", config)
+    with contextlib.closing(SqliteNotebook(tmp_path / "notebook.db")) as book:
+        DeviceRegister(book).learn("police", made(reference=device.identity.uuid), near=Marks())
+        kept = book.notes(MARKS_TOPIC)
+    for write in (words, ("reboot", "--yes", *words[3:])):
+        status, out, _ = run(*write)
+        assert (status, "整合类" in out) == (1, True)
+    assert not [name for name in device.counters if name.startswith(("op_Set", "op_System"))]
+    assert run("show", "--config", config)[0] == 0
+    with contextlib.closing(SqliteNotebook(tmp_path / "notebook.db")) as book:
+        assert book.notes(MARKS_TOPIC) == kept, "the box learns nothing of what is described by hand"
+        other = made(reference="urn:uuid:99999999-2222-3333-4444-555555555555")
+        book.strike("police", MARKS_TOPIC)
+        DeviceRegister(book).learn("police", other, near=Marks())
+    assert run(*words)[0] == 0
+    assert device.counters["op_SetVideoEncoderConfiguration"] == 1
 
 
 def spelt(ip: str, port: int) -> list[str]:
