@@ -258,13 +258,16 @@ class BoxApp:
         self.link.start()
         with contextlib.suppress(StoreFull):
             self.found_rows.step()  # what was forgotten while the box was off
-        for section in self._config.devices:
-            self._enlist(device_of(section))
+        rows = [device_of(section) for section in self._config.devices]
         listed = {section.id for section in self._config.devices}
         for device in remembered(self.store, self.register, self._config.search):
             if device.id not in listed:
                 self.found_rows.add(device.id)
-                self._enlist(device)
+                rows.append(device)
+        for row in rows:  # all are known before the first is asked: none may be taken for another
+            self.mover.add(row, configured=(row.host, row.port))
+        for row in rows:
+            self._enlist(row)
         self._work("found", self.found_rows.step, Backoff(base_s=5, ceiling_s=60))
         self._work("logins", self.logins.step)
         mover = self._work("move", self.mover.step)

@@ -28,6 +28,7 @@ from pydantic import (
 )
 
 from agent.errors import ConfigError
+from agent.hosts import canonical
 from agent.hours import read_hours, zone_named
 from agent.model import LineDirection, Zone, ZoneKind
 from protocol.ids import CivilCode, GbCode, Id
@@ -425,9 +426,15 @@ class DeviceSection(Section):
     @field_validator("host")
     @classmethod
     def _host_is_an_address(cls, value: str) -> str:
-        if not value or any(mark in value for mark in "/@: "):
-            raise ValueError(f"不是有效的地址 / {value!r} is not a host or address")
-        return value
+        try:
+            if ":" not in value:
+                return canonical(value)
+        except ValueError:
+            pass
+        raise ValueError(
+            f"不是有效的地址（IPv4 为四段十进制、不带前导零） / {value!r} is not a host or address "
+            "(IPv4: four decimal parts without leading zeros)"
+        )
 
 
 class SearchSection(Section):
@@ -470,6 +477,23 @@ class Config(Section):
         doubled = ", ".join(name for name, count in times.items() if count > 1)
         if doubled:
             raise ValueError(f"设备编号重复 / device id stands twice: {doubled}")
+        return devices
+
+    @field_validator("devices")
+    @classmethod
+    def _doors_are_unique(cls, devices: tuple[DeviceSection, ...]) -> tuple[DeviceSection, ...]:
+        """One door is one device: a second row would have another class or log-in for it."""
+        bearers: dict[tuple[str, int], list[str]] = {}
+        for row in devices:
+            if row.stream_path is None and row.device_class is not DeviceClass.CONFERENCE_ENDPOINT:
+                bearers.setdefault((row.host, row.port), []).append(row.id)
+        doubled = [f"{host}:{port}: {', '.join(ids)}" for (host, port), ids in bearers.items() if ids[1:]]
+        if doubled:
+            said = "; ".join(doubled)
+            raise ValueError(
+                f"同一地址和端口有多台设备，请只留一条：{said} / one address and port stands for several "
+                f"devices, keep one: {said}"
+            )
         return devices
 
 

@@ -140,6 +140,16 @@ def after_log_in(known: Marks, met: Marks, opinion: Opinion) -> Opinion:
     return opinion
 
 
+def may_be(known: Marks, met: Marks) -> bool:
+    """Whether a device may be the known one: they share a mark, and nothing decides against it. A mark that
+    several rows bear counts here, for they may be rows of one device."""
+    serial = (known.vendor, known.serial) == (met.vendor, met.serial) if known.serial and met.serial else None
+    if not (known.references & met.references or known.macs & met.macs or serial):
+        return False
+    match = compare(known, met).match
+    return match is Match.SAME or (match is Match.UNSURE and serial is not False)
+
+
 def merged(known: Marks, met: Marks) -> Marks:
     """What is known after a device was met that ``compare`` calls the same: the newer word counts."""
     vendor, serial = (met.vendor, met.serial) if met.serial else (known.vendor, known.serial)

@@ -341,12 +341,18 @@ class Register(Protocol):
         ...
 
     def judge(self, device: str, met: Marks, *, logged_in: bool = False) -> Opinion:
-        """Whether what was met is this device; ``cannot tell`` when nothing is known of it. One that
-        ``logged_in`` told all it tells, and what it hides counts against it."""
+        """Whether what was met is this device. When nothing is known of it: ``other`` for another row's, else
+        ``cannot tell``. One that ``logged_in`` told all it tells, and what it hides counts against it.
+        """
         ...
 
     def bears(self, device: str, met: Marks) -> bool:
         """Whether one of the marks met is the device's, be it that other rows bear it too."""
+        ...
+
+    def may_be_integrated(self, device: str, met: Marks) -> bool:
+        """Whether what is known of a device, with what was met, may be a row's that is only read: integrated.
+        Nothing is written to such a device, whatever class its own row names."""
         ...
 
     def learn(self, device: str, met: Marks, *, near: Marks) -> None:

@@ -9,15 +9,15 @@ from __future__ import annotations
 import argparse
 import contextlib
 import getpass
-import ipaddress
 import logging
 import os
 import re
 import sqlite3
 import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from agent import hosts
 from agent.devices.address import bracketed
 from agent.errors import ConfigError, StoreFull
 from agent.model import Device, Secret
@@ -75,11 +75,18 @@ _CLASS_UNNAMED: tuple[tuple[re.Pattern[str], str], ...] = (
 )
 
 
-def describe(options: argparse.Namespace, integrated: Collection[str] = ()) -> Device:
-    """The device of ``--host``. At an address of ``integrated`` it is integrated, whatever was typed."""
-    host, port = where(options.host)
+def describe(options: argparse.Namespace, integrated: frozenset[str] = frozenset()) -> Device:
+    """The device of ``--host``, at its address: however that is spelt, it is dialled, remembered and compared
+    as one. At an address of ``integrated`` it is integrated, whatever was typed. Raises ConfigError."""
+    named, port = where(options.host)
+    found = hosts.addresses(named)
+    if not found:
+        raise ConfigError(
+            options.host, ["主机名无法解析，请改用地址 / name cannot be resolved, give the address"]
+        )
+    host = found[0]
     device_class = DeviceClass(options.device_class or DeviceClass.INTEGRATED)
-    if host in integrated:
+    if not integrated.isdisjoint(found):
         device_class = DeviceClass.INTEGRATED
     is_conference = device_class is DeviceClass.CONFERENCE_ENDPOINT
     usual = 5060 if is_conference else 443 if options.tls else 80
@@ -102,22 +109,21 @@ def describe(options: argparse.Namespace, integrated: Collection[str] = ()) -> D
     )
 
 
-def names(device: Device) -> frozenset[str]:
-    """What the described device may be called on the command line."""
-    return frozenset({NAME, device.id, device.host, f"[{device.host}]"})
+def names(device: Device, typed: str) -> frozenset[str]:
+    """What the described device may be called on the command line; ``typed`` is the text of ``--host``."""
+    return frozenset({NAME, device.id, device.host, f"[{device.host}]", typed, where(typed)[0]})
 
 
 def where(text: str) -> tuple[str, int | None]:
-    """``HOST``, ``HOST:PORT``, an IPv6 address, ``[IPv6]:PORT``; the port None when none is given."""
+    """``HOST``, ``HOST:PORT``, an IPv6 address, ``[IPv6]:PORT``: the host in its one spelling, and the port,
+    None when none is given. Raises ConfigError."""
     match = re.fullmatch(r"\[(?P<six>[0-9A-Fa-f:.]+)\](:(?P<sixport>.*))?", text)
     if match is not None:
-        return match["six"], _port(text, match["sixport"])
-    with contextlib.suppress(ValueError):
-        return str(ipaddress.IPv6Address(text)), None
+        return _host(text, match["six"]), _port(text, match["sixport"])
+    if text.count(":") > 1:
+        return _host(text, text), None
     host, colon, port = text.partition(":")
-    if not host or not re.fullmatch(r"[A-Za-z0-9._-]+", host):
-        raise ConfigError(text, ["应写作 HOST[:PORT] 或 [IPv6]:PORT / must be HOST[:PORT] or [IPv6]:PORT"])
-    return host, _port(text, port if colon else None)
+    return _host(text, host), _port(text, port if colon else None)
 
 
 @contextlib.contextmanager
@@ -163,6 +169,19 @@ def _state_home(environment: Mapping[str, str]) -> Path:
     """XDG Base Directory Specification: a relative path is to be ignored."""
     told = Path(environment.get("XDG_STATE_HOME") or "")
     return told if told.is_absolute() else Path.home() / ".local" / "state"
+
+
+def _host(text: str, host: str) -> str:
+    try:
+        return hosts.canonical(host)
+    except ValueError as error:
+        raise ConfigError(
+            text,
+            [
+                "应写作 HOST[:PORT] 或 [IPv6]:PORT，IPv4 地址为四段十进制、不带前导零 / "
+                "must be HOST[:PORT] or [IPv6]:PORT, an IPv4 address in four decimal parts, no leading zeros"
+            ],
+        ) from error
 
 
 def _port(text: str, port: str | None) -> int | None:

@@ -14,6 +14,7 @@ from functools import partial
 
 from agent.app import device_of, found_rows, where_it_is
 from agent.cli import described
+from agent.cli.bystander import beside
 from agent.cli.paper import Paper
 from agent.config import Config, load_config
 from agent.devices.address import bracketed
@@ -25,7 +26,6 @@ from agent.outbox.vault import SealedVault
 from agent.ports import Notebook, Vault
 from agent.services.logins import login_of
 from agent.services.register import DeviceRegister
-from protocol.words import DeviceClass
 
 
 class WrongArguments(ConfigError):
@@ -94,7 +94,7 @@ def opened(options: argparse.Namespace) -> Iterator[Desk]:
         register = DeviceRegister(notebook)
         vault = SealedVault(notebook, config.box.data_dir / "vault.key")
         devices = [login_of(device, vault) for device in _ledger(config, register)]
-        register.keep_to(frozenset(device.id for device in devices))
+        register.keep_to(devices)
         room = OnvifRoom(notebook=notebook, register=register)
         yield Desk(paper, room, devices, config, notebook, vault, register)
 
@@ -102,7 +102,8 @@ def opened(options: argparse.Namespace) -> Iterator[Desk]:
 @contextlib.contextmanager
 def _described(options: argparse.Namespace) -> Iterator[Desk]:
     """The desk of ``--host``. With ``--config`` too, that only says what may not be written to."""
-    integrated = frozenset() if options.config is None else _integrated(load_config(options.config))
+    known = None if options.config is None else beside(load_config(options.config))
+    integrated = frozenset() if known is None else known.addresses
     try:
         device = described.describe(options, integrated)
     except ConfigError as error:
@@ -111,20 +112,12 @@ def _described(options: argparse.Namespace) -> Iterator[Desk]:
         unnamed = not options.device_class and device.host not in integrated
         reword = partial(described.reworded, remembers=notebook is not None, class_named=not unnamed)
         paper = Paper(as_json=options.json, reword=reword)
-        yield Desk(paper, OnvifRoom(notebook=notebook), (device,), names=described.names(device))
-
-
-def _integrated(config: Config) -> frozenset[str]:
-    """The addresses at which the box knows a device that may only be read, listed and followed to."""
-    rows = [one for one in config.devices if one.device_class is DeviceClass.INTEGRATED]
-    hosts = {one.host for one in rows}
-    file = config.box.data_dir / "notebook.db"
-    if rows and file.exists():
-        with contextlib.closing(SqliteNotebook(file)) as notebook:
-            register = DeviceRegister(notebook)
-            places = [register.place_of(one.id) for one in rows]
-        hosts |= {place.host for place in places if place is not None}
-    return frozenset(hosts)
+        yield Desk(
+            paper,
+            OnvifRoom(notebook=notebook, register=known),
+            (device,),
+            names=described.names(device, options.host),
+        )
 
 
 def _ledger(config: Config, register: DeviceRegister) -> Sequence[Device]:

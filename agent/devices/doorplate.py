@@ -69,16 +69,20 @@ class Doorplate:
 
     def look(self, session: Session) -> None:
         """Ask who answers. Raises DeviceError OTHER_DEVICE, or that nobody answers."""
-        if not self._register.knows(self._device.id):
-            self._sure = True
-            return
+        known = self._register.knows(self._device.id)
         self._sure = False
-        self._sure = self._judge(session, self._shown(session)) is Match.SAME
+        match = self._judge(session, self._shown(session))
+        self._sure = match is Match.SAME or not known
 
     @property
     def is_sure(self) -> bool:
         """Whether the last look showed the device itself, or nothing is known to compare it with."""
         return self._sure
+
+    @property
+    def may_be_integrated(self) -> bool:
+        """Whether the device may be one that the ledger has as integrated, by what is known and was shown."""
+        return self._register.may_be_integrated(self._device.id, self._last_shown or Marks())
 
     def told(self, session: Session, identity: Identity) -> None:
         """Compare what a device tells that let the box in, and learn it. Raises DeviceError OTHER_DEVICE."""
@@ -111,7 +115,9 @@ class Doorplate:
         """Marks that cost no log-in. A way that told nothing is not gone again until there is a doubt."""
         told = session.reference() if self._tells else ""
         self._tells = bool(told)
-        macs = list(filter(None, [mac_at(self._device.host, self._neighbours)]))
+        # behind port forwarding it is the router's, and that of all the others there
+        near = None if self._device.port_forwarded else mac_at(self._device.host, self._neighbours)
+        macs = [] if near is None else [near]
         shown = marks.made(reference=told, macs=macs)
         if self._announces and (not shown.references or self._is_other(shown)):
             fell_silent = bool(self._silent_looks)

@@ -17,6 +17,15 @@ def other_device(where: str, met: str, why: str) -> str:
     )
 
 
+def may_be_integrated(where: str, operation: str) -> str:
+    """By its marks a device may be one that another row of the ledger has as integrated."""
+    return both(
+        f"{where} 与台账中一台整合类（归公安）设备的标识相符，只读，不执行 {operation}：请核对地址和台账",
+        f"{where} bears marks of a device that the ledger has as integrated and is read only, {operation} is "
+        "not done: check the address and the ledger",
+    )
+
+
 def not_in_clear(where: str) -> str:
     """Basic is asked for by one that may be another device."""
     return both(

@@ -118,6 +118,8 @@ class Session:
         self.device_service = device_service(device)
         self._challenge: Challenge | None = None
         self._challenged_at = 0.0
+        self._writing = ""
+        """The operation under way where it is a write."""
         self.transport.mask = account.masked
         self.transport.introduce = None if account.doorplate is None else self._look
 
@@ -220,6 +222,7 @@ class Session:
     def _look(self) -> None:
         if self.account.doorplate is not None:
             self.account.doorplate.look(self)
+            self._require_not_integrated()
 
     def get(self, endpoint: Endpoint, *, cap_bytes: int) -> Answer:
         """HTTP GET with the log-in the device asks for: none, Digest, or Basic when only that is offered.
@@ -578,12 +581,21 @@ class Session:
         raise self.error(DeviceTrouble.BAD_ANSWER, sentences.broken(self.where, why))
 
     def _require_allowed(self, operation: str, envelope: etree._Element | None = None) -> None:
-        if self.device.writable:
-            return
         reads = operation.startswith("Get") or operation in _WRITES_NOTHING
         if reads and (operation != "SetSynchronizationPoint" or not _is_of_media(envelope)):
+            self._writing = ""
             return
-        raise self.error(DeviceTrouble.READ_ONLY, sentences.read_only(self.where, operation))
+        if not self.device.writable:
+            raise self.error(DeviceTrouble.READ_ONLY, sentences.read_only(self.where, operation))
+        self._writing = operation
+        self._require_not_integrated()
+
+    def _require_not_integrated(self) -> None:
+        """Raises DeviceError for a write to what another row of the ledger has as integrated."""
+        doorplate = self.account.doorplate
+        if self._writing and doorplate is not None and doorplate.may_be_integrated:
+            detail = identity_sentences.may_be_integrated(self.where, self._writing)
+            raise self.error(DeviceTrouble.READ_ONLY, detail)
 
     def _require_rested(self) -> None:
         left_s = self.account.rest_left_s()

@@ -111,13 +111,16 @@ class Mover:
         """Look after one more device; ``configured`` is the address the ledger had for it at the start."""
         with self._lock:
             self._watched[device.id] = _Watch(device, configured)
-            self._register.keep_to(frozenset(self._watched))
+            self._keep_register()
 
     def remove(self, device: str) -> None:
         """Look after it no more."""
         with self._lock:
             self._watched.pop(device, None)
-            self._register.keep_to(frozenset(self._watched))
+            self._keep_register()
+
+    def _keep_register(self) -> None:
+        self._register.keep_to(watch.device for watch in self._watched.values())
 
     def replace(self, device: Device) -> None:
         """The device has another address or log-in."""

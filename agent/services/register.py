@@ -11,14 +11,16 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from agent import marks
 from agent.errors import StoreFull
 from agent.marks import Marks, Match, Opinion
+from agent.model import Device
 from agent.ports import Notebook
+from protocol.words import DeviceClass
 
 log = logging.getLogger(__name__)
 
@@ -72,12 +74,20 @@ class DeviceRegister:
         places = {name: _place(document) for name, document in notebook.notes(PLACE_TOPIC).items()}
         self._places = {name: place for name, place in places.items() if place is not None}
         self._present: frozenset[str] | None = None
+        self._integrated: frozenset[str] = frozenset()
+        self._unclassified: frozenset[str] = frozenset()
+        self._accepted: set[str] = set()
+        """Rows whose device the operator accepts, whoever it is, until it is learnt."""
         self._common = marks.common_of(self._marks.values())
 
-    def keep_to(self, devices: frozenset[str]) -> None:
-        """Only these ids are in the ledger: what is kept of others stays on the disk and decides nothing."""
+    def keep_to(self, devices: Iterable[Device]) -> None:
+        """Only these are in the ledger: what is kept of others stays on the disk and decides nothing."""
+        rows = tuple(devices)
+        integrated = (row.id for row in rows if row.device_class is DeviceClass.INTEGRATED)
         with self._lock:
-            self._present = devices
+            self._present = frozenset(row.id for row in rows)
+            self._integrated = frozenset(integrated)
+            self._unclassified = frozenset(row.id for row in rows if not row.classified)
             self._common = marks.common_of(self._rows().values())
 
     def knows(self, device: str) -> bool:
@@ -88,7 +98,7 @@ class DeviceRegister:
         with self._lock:
             known = self._marks.get(device)
             if known is None or known.is_empty:
-                return Opinion(Match.UNSURE, "nothing is known of it")
+                return self._of_unknown(device, met)
             opinion = self._opinion(known, met, logged_in=logged_in)
             if opinion.match is not Match.OTHER or not self._read_anew(device):
                 return opinion
@@ -100,6 +110,35 @@ class DeviceRegister:
     def _opinion(self, known: Marks, met: Marks, *, logged_in: bool) -> Opinion:
         opinion = marks.compare(known, met, common=self._common)
         return marks.after_log_in(known, met, opinion) if logged_in else opinion
+
+    def _of_unknown(self, device: str, met: Marks) -> Opinion:
+        """A row of which nothing is known gets no device that is another row's, unless it is accepted."""
+        bearer = next((name for name in self._rows() if self._is_of(name, device, met)), None)
+        if bearer is not None and device not in self._accepted:
+            self._take_up_word(device)
+        if bearer is not None and device not in self._accepted:
+            return Opinion(Match.OTHER, f"= {bearer}")
+        return Opinion(Match.UNSURE, "nothing is known of it")
+
+    def _is_of(self, row: str, device: str, met: Marks) -> bool:
+        """Whether ``met`` is surely the device of another ``row`` that a person entered, by what strangers
+        see: one serial is a whole batch's now and then; behind one router all have one MAC."""
+        known = self._marks[row]
+        if row == device or row in self._unclassified:
+            return False
+        references, macs = known.references & met.references, known.macs & met.macs
+        if not references and (not macs or (known.references and met.references)):
+            return False
+        return marks.compare(known, met, common=self._common).match is Match.SAME
+
+    def may_be_integrated(self, device: str, met: Marks) -> bool:
+        """See Register."""
+        with self._lock:
+            own = marks.merged(self._marks.get(device, Marks()), met)
+            police = [
+                self._marks[name] for name in self._integrated if name != device and name in self._marks
+            ]
+        return any(marks.may_be(known, own) for known in police)
 
     def bears(self, device: str, met: Marks) -> bool:
         known = self._marks.get(device, Marks())
@@ -115,18 +154,24 @@ class DeviceRegister:
     def _read_anew(self, device: str) -> bool:
         """Before a device is called another one: what the operator accepted or another process learnt counts.
         True when something is different from before."""
-        until = self._notebook.noted(device, ACCEPT_TOPIC)
-        if until is not None:
-            with contextlib.suppress(StoreFull):
-                self._notebook.strike(device, ACCEPT_TOPIC)
-                if until.isdigit() and 0 < int(until) - self._unix() <= ACCEPT_S + 1:
-                    self._notebook.strike(device, MARKS_TOPIC)
-                    log.warning("device=%s marks are forgotten: the operator accepts another device", device)
+        self._take_up_word(device)
         document = self._notebook.noted(device, MARKS_TOPIC)
         fresh = (marks.read(document) if document is not None else None) or Marks()
         before, self._marks[device] = self._marks.get(device), fresh
         self._common = marks.common_of(self._rows().values())
         return fresh != before
+
+    def _take_up_word(self, device: str) -> None:
+        """Where the operator accepts another device: forget the marks of the one before."""
+        until = self._notebook.noted(device, ACCEPT_TOPIC)
+        if until is None:
+            return
+        with contextlib.suppress(StoreFull):
+            self._notebook.strike(device, ACCEPT_TOPIC)
+            if until.isdigit() and 0 < int(until) - self._unix() <= ACCEPT_S + 1:
+                self._notebook.strike(device, MARKS_TOPIC)
+                self._accepted.add(device)
+                log.warning("device=%s marks are forgotten: the operator accepts another device", device)
 
     def learn(self, device: str, met: Marks, *, near: Marks) -> None:
         with self._lock:
@@ -139,6 +184,7 @@ class DeviceRegister:
             if after == known or after.is_empty:
                 return
             self._marks[device] = after
+            self._accepted.discard(device)
             self._common = marks.common_of(self._rows().values())
         log.info("device=%s marks=%s", device, after)
         self._note(device, MARKS_TOPIC, marks.written(after))

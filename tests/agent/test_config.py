@@ -170,3 +170,25 @@ def test_every_key_has_a_description() -> None:
             continue
         for key, field in section["properties"].items():
             assert field.get("description"), f"{name}.{key}"
+
+
+def test_one_door_is_one_device() -> None:
+    """A second row would give a camera another class or log-in; channels and NAT share a host rightly."""
+    row = {"id": "police", "class": "integrated", "host": "Gate.lan", "port": 8000}
+    (said,) = problems(device=[row, {"id": "new", "host": "gate.lan", "port": 8000}])
+    assert "gate.lan:8000: police, new" in said and said.startswith("device: 同一地址")
+    rest = [
+        {"id": "beside", "host": "gate.lan", "port": 8001},
+        {"id": "secure", "host": "gate.lan", "tls": True},
+        *({"id": f"channel-{n}", "host": "gate.lan", "port": 8000, "stream_path": f"/{n}"} for n in (1, 2)),
+        {"id": "room", "class": "conference_endpoint", "host": "gate.lan", "port": 8000},
+    ]
+    assert len(parse_config({**LEAST, "device": [row, *rest]}, where="box.toml").devices) == 6
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.03.1", "127.1", "0x7f.0.0.1", "2130706433", "１２７.0.0.1", "a b", ""]
+)
+def test_a_host_that_can_be_read_in_two_ways_is_refused(host: str) -> None:
+    (said,) = problems(device=[{"id": "a", "host": host}])
+    assert said.startswith("device.0.host") or "不是有效的地址" in said

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from agent.__main__ import main
 from agent.cli import described
 from agent.errors import ConfigError
+from agent.marks import Marks, made
 from agent.outbox.notebook import SqliteNotebook
-from agent.services.register import DeviceRegister, Place
+from agent.services.register import MARKS_TOPIC, DeviceRegister, Place
 from tests.agent.cli.test_devices import PASSWORD, Run
 from tests.agent.cli.test_devices import logging_left_as_it_was as logging_left_as_it_was
 from tests.support.virtual_county import RunningCounty, entry, running
@@ -33,10 +36,10 @@ def run(tmp_path: Path, county: RunningCounty, capsys: pytest.CaptureFixture[str
     (tmp_path / "right").write_text(PASSWORD)
     (tmp_path / "wrong").write_text(WRONG)
     device = county.device()
-    host = f"{device.ip}:{device.http_port}"
+    address = f"{device.ip}:{device.http_port}"
 
-    def carried(*words: str, file: str = "right") -> tuple[int, str, str]:
-        login = ["--host", host, "--user", "admin", "--password-file", str(tmp_path / file)]
+    def carried(*words: str, file: str = "right", host: str | None = None) -> tuple[int, str, str]:
+        login = ["--host", host or address, "--user", "admin", "--password-file", str(tmp_path / file)]
         status = main(["--log-level", "ERROR", "devices", *words, *login])
         told = capsys.readouterr()
         assert PASSWORD not in told.out + told.err
@@ -125,17 +128,107 @@ def test_what_a_ledger_knows_as_integrated_is_not_written_whatever_class_is_name
         with contextlib.closing(SqliteNotebook(tmp_path / "notebook.db")) as book:
             place = Place(device.ip, device.http_port, 1_790_000_000.0, listed, 80)
             DeviceRegister(book).seen("police", place)
-    config = tmp_path / "box.toml"
-    config.write_text(
-        f'[box]\nid = "box-1"\ndata_dir = "{tmp_path}"\n[centre]\nhost = "127.0.0.1"\n'
-        f'mac_key_file = "{tmp_path}/key"\n[[device]]\nid = "police"\nclass = "integrated"\n'
-        f'host = "{listed}"\n'
-    )
-    words = ("set", "encoder", "sub.fps=5", "--class", "smart_camera", "--config", str(config))
+    config = box_that_knows(tmp_path, listed)
+    words = ("set", "encoder", "sub.fps=5", "--class", "smart_camera", "--config", config)
     status, out, _ = run(*words)
     assert status == 1
     assert "整合类" in out
     assert county.device().counters["op_SetVideoEncoderConfiguration"] == 0
+
+
+def box_that_knows(folder: Path, host: str) -> str:
+    """The configuration of a box with one integrated camera at ``host``."""
+    config = folder / "box.toml"
+    config.write_text(
+        f'[box]\nid = "box-1"\ndata_dir = "{folder}"\n[centre]\nhost = "127.0.0.1"\n'
+        f'mac_key_file = "{folder}/key"\n[[device]]\nid = "police"\nclass = "integrated"\n'
+        f'host = "{host}"\n'
+    )
+    return str(config)
+
+
+def test_an_integrated_device_that_moved_is_known_by_its_marks(
+    run: Run, county: RunningCounty, tmp_path: Path
+) -> None:
+    """The box was off when it got another address: no place is known, and what it shows tells."""
+    device, config = county.device(), box_that_knows(tmp_path, "10.9.9.9")
+    words = ("set", "encoder", "sub.fps=5", "--class", "smart_camera", "--config", config)
+    with contextlib.closing(SqliteNotebook(tmp_path / "notebook.db")) as book:
+        DeviceRegister(book).learn("police", made(reference=device.identity.uuid), near=Marks())
+        kept = book.notes(MARKS_TOPIC)
+    for write in (words, ("reboot", "--yes", *words[3:])):
+        status, out, _ = run(*write)
+        assert (status, "整合类" in out) == (1, True)
+    assert not [name for name in device.counters if name.startswith(("op_Set", "op_System"))]
+    assert run("show", "--config", config)[0] == 0
+    with contextlib.closing(SqliteNotebook(tmp_path / "notebook.db")) as book:
+        assert book.notes(MARKS_TOPIC) == kept, "the box learns nothing of what is described by hand"
+        other = made(reference="urn:uuid:99999999-2222-3333-4444-555555555555")
+        book.strike("police", MARKS_TOPIC)
+        DeviceRegister(book).learn("police", other, near=Marks())
+    assert run(*words)[0] == 0
+    assert device.counters["op_SetVideoEncoderConfiguration"] == 1
+
+
+def spelt(ip: str, port: int) -> list[str]:
+    """The same address as a resolver would understand it too."""
+    first, second, third, fourth = map(int, ip.split("."))
+    number = int.from_bytes(bytes((first, second, third, fourth)), "big")
+    return [
+        f"{first}.{second}.0{third:o}.{fourth}:{port}",
+        f"{first}.{second}.{third * 256 + fourth}:{port}",
+        f"{first:#x}.{second}.{third}.{fourth}:{port}",
+        f"{number}:{port}",
+        f"{number:#x}:{port}",
+    ]
+
+
+def test_another_spelling_of_an_address_gets_nowhere(run: Run, county: RunningCounty, tmp_path: Path) -> None:
+    """What a ledger knows as integrated is not written to, and no wrong password is tried anew."""
+    device, config = county.device(), box_that_knows(tmp_path, county.device().ip)
+    words = ("set", "encoder", "sub.fps=5", "--class", "smart_camera", "--config", config)
+    for other in spelt(device.ip, device.http_port):
+        assert run(*words, host=other)[0] == 2
+        assert run("show", host=other, file="wrong")[0] == 2
+    assert (failures(county), device.counters["requests"]) == (0, 0)
+    mapped = f"[::ffff:{device.ip}]:{device.http_port}"
+    status, out, _ = run(*words, host=mapped)
+    assert (status, "整合类" in out) == (1, True)
+    assert device.counters["op_SetVideoEncoderConfiguration"] == 0
+    for host in (mapped, f"{device.ip}.:{device.http_port}", None):
+        assert run("show", file="wrong", host=host)[0] == 1
+    assert 1 <= failures(county) <= 2, "one wrong password, whatever the address is written like"
+
+
+def test_a_name_is_the_address_it_stands_for(
+    run: Run, county: RunningCounty, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = county.device()
+    asked = socket.getaddrinfo
+
+    def resolved(host: Any, *rest: Any, **more: Any) -> Any:
+        return asked(device.ip if host == "gate.lan" else host, *rest, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolved)
+    words = ("set", "encoder", "sub.fps=5", "--class", "smart_camera", "--config")
+    named = f"Gate.lan:{device.http_port}"
+    for config in (box_that_knows(tmp_path, device.ip), box_that_knows(tmp_path, "GATE.lan")):
+        for host in (named, None):
+            status, out, _ = run(*words, config, host=host)
+            assert (status, "整合类" in out) == (1, True)
+    assert device.counters["op_SetVideoEncoderConfiguration"] == 0
+    status, out, _ = run("show", "gate.lan", "--json", host=named)
+    assert (status, json.loads(out)["id"]) == (0, f"{device.ip}:{device.http_port}")
+
+
+def test_a_name_nobody_knows_is_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "unknown")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    status, out, err = run("show", host="nowhere.lan")
+    assert status == 2
+    assert "主机名无法解析" in out + err
 
 
 def test_the_device_of_a_host_needs_no_name_and_takes_some(run: Run, county: RunningCounty) -> None:
@@ -155,6 +248,9 @@ def test_the_device_of_a_host_needs_no_name_and_takes_some(run: Run, county: Run
         ("[::1]:80", "::1", 80),
         ("[::1]", "::1", None),
         ("fe80::1", "fe80::1", None),
+        ("FE80:0::01", "fe80::1", None),
+        ("[::ffff:10.0.0.9]:80", "10.0.0.9", 80),
+        ("Cam.LAN.:8000", "cam.lan", 8000),
     ],
 )
 def test_an_address_is_read(text: str, host: str, port: int | None) -> None:
@@ -162,7 +258,19 @@ def test_an_address_is_read(text: str, host: str, port: int | None) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["10.0.0.9:0", "10.0.0.9:65536", "10.0.0.9:", "h:80x", ":80", "[::1]:a", "a b"]
+    "text",
+    [
+        "10.0.0.9:0",
+        "10.0.0.9:65536",
+        "10.0.0.9:",
+        "h:80x",
+        ":80",
+        "[::1]:a",
+        "a b",
+        "10.0.09.9",
+        "10.9",
+        "0xa.0.0.9",
+    ],
 )
 def test_an_address_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(ConfigError):

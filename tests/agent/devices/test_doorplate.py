@@ -240,6 +240,7 @@ def test_a_refusal_by_whoever_stood_at_the_old_address_does_not_rest_the_new_one
     """Of one that shows nothing to strangers the refusal is all there is; it was not this device's."""
     with site(tmp_path, "dahua-like") as there:
         unknown = replace(there.row, id="unknown")
+        there.register.keep_to([unknown])
         there.other_takes_over()
         with contextlib.closing(there.room.open(unknown)) as adapter:
             assert adapter.climb().reason is Reason.AUTH_FAILED

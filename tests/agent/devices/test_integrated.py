@@ -11,7 +11,7 @@ import ast
 import contextlib
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 
@@ -21,6 +21,7 @@ import agent.devices
 from agent.app import found_device
 from agent.config import SearchSection
 from agent.devices import Limits, OnvifRoom
+from agent.devices import doorplate as doorplates
 from agent.devices.account import Account
 from agent.devices.address import Endpoint
 from agent.devices.analysis import NAME, AnalysisNotes, AnalysisStream, Note
@@ -35,8 +36,11 @@ from agent.devices.upkeep.tours import Spot
 from agent.devices.wsdl import NAMESPACES, shared_services, shipped_wsdls
 from agent.errors import DeviceError, DeviceTrouble
 from agent.management import Value
+from agent.marks import Marks, made
 from agent.model import Device, Identity, Secret, StreamMeasure
-from protocol.words import DeviceClass
+from agent.outbox.notebook import SqliteNotebook
+from agent.services.register import DeviceRegister
+from protocol.words import DeviceClass, Reason
 from tests.agent.devices.builders import QUICK, a_device
 from tests.support.hostile import Hostile, answering
 from tests.support.virtual_county import RunningCounty, entry, running
@@ -287,6 +291,101 @@ def test_a_password_is_not_changed(county: RunningCounty, kind: str) -> None:
     assert caught.value.kind is DeviceTrouble.READ_ONLY
     assert "[[device]]" in caught.value.detail
     assert county.device().counters["requests"] == before
+
+
+@dataclass(frozen=True)
+class _Double:
+    room: OnvifRoom
+    register: DeviceRegister
+    police: Device
+    new: Device
+
+
+@contextlib.contextmanager
+def double(county: RunningCounty, folder: Path, marks: Marks | None = None) -> Iterator[_Double]:
+    """The police's camera is in the ledger and known; its address is typed for a new camera once more."""
+    device = county.device()
+    police = read_only_row(device.ip, device.http_port, INTEGRATED)
+    new = replace(police, id="new", device_class=DeviceClass.SMART_CAMERA, password=Secret("another-1"))
+    with contextlib.closing(SqliteNotebook(folder / "notebook.db")) as book:
+        register = DeviceRegister(book)
+        register.keep_to([police, new])
+        room = OnvifRoom(limits=QUICK, notebook=book, register=register)
+        if marks is None:
+            with contextlib.closing(room.open(police)) as adapter:
+                assert adapter.climb().reason is Reason.OK
+        else:
+            register.learn(police.id, marks, near=Marks())
+        yield _Double(room, register, police, new)
+
+
+def tries(county: RunningCounty) -> int:
+    told = county.device().counters
+    return sum(count for name, count in told.items() if name.startswith("auth_wrong"))
+
+
+@pytest.mark.parametrize("right", [False, True])
+def test_a_second_row_for_an_integrated_device_gets_nowhere(
+    county: RunningCounty, tmp_path: Path, right: bool
+) -> None:
+    """Neither its log-in nor a write reaches the camera, whichever password it has."""
+    with double(county, tmp_path) as there:
+        row = replace(there.new, password=there.police.password) if right else there.new
+        device, before = county.device(), tries(county)
+        asked = device.counters["op_GetDeviceInformation"]
+        with contextlib.closing(there.room.open(row)) as adapter:
+            assert adapter.climb().reason is Reason.OTHER_DEVICE
+        with contextlib.closing(there.room.settings(row)) as settings:
+            for act in (settings["imaging"].read, lambda: settings["imaging"].write({"brightness": 71})):
+                with pytest.raises(DeviceError) as caught:
+                    act()
+                assert caught.value.kind is DeviceTrouble.OTHER_DEVICE
+                assert there.police.id in caught.value.detail
+        assert (tries(county), device.counters["op_GetDeviceInformation"]) == (before, asked)
+        assert device.counters["op_SetImagingSettings"] == 0
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_a_row_with_marks_of_an_integrated_device_is_only_read(
+    county: RunningCounty, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    """One that answers by a second interface may be itself or a clone: it is read, and not written to."""
+    device = county.device()
+    reference, elsewhere = device.identity.uuid, "44-19-B6-00-00-99"
+    if not known:
+        monkeypatch.setattr(doorplates, "mac_at", lambda _host, _file: "44-19-B6-00-00-98")
+    police = made(reference=reference, macs=[elsewhere])
+    with double(county, tmp_path, police) as there:
+        if known:
+            there.register.learn("new", made(reference=reference), near=Marks())
+        row = replace(there.new, password=there.police.password)
+        with contextlib.closing(there.room.settings(row)) as settings:
+            assert settings["imaging"].read()
+            with pytest.raises(DeviceError) as caught:
+                settings["imaging"].write({"brightness": 71})
+            assert caught.value.kind is DeviceTrouble.READ_ONLY
+        upkeep = there.room.upkeep(row)
+        with contextlib.closing(upkeep), pytest.raises(DeviceError) as caught:
+            upkeep.power.reboot()
+        assert caught.value.kind is DeviceTrouble.READ_ONLY
+        counted = (device.counters["op_SetImagingSettings"], device.counters["op_SystemReboot"])
+        assert counted == (0, 0)
+
+
+def test_the_first_question_of_a_session_is_no_write_to_an_integrated_device(
+    county: RunningCounty, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is shown on the connection that is made for a write still stops it."""
+    device = county.device()
+    monkeypatch.setattr(doorplates, "mac_at", lambda _host, _file: "44-19-B6-00-00-98")
+    police = made(reference=device.identity.uuid, macs=["44-19-B6-00-00-99"])
+    with double(county, tmp_path, police) as there:
+        account = there.room._account(replace(there.new, password=there.police.password))
+        session = Session(there.new, account, shared_services(), limits=QUICK)
+        with contextlib.closing(session), pytest.raises(DeviceError) as caught:
+            session.call("devicemgmt", "SystemReboot", session.device_service)
+        assert caught.value.kind is DeviceTrouble.READ_ONLY
+        assert device.counters["op_SystemReboot"] == 0
 
 
 ANALYSIS: dict[str, Callable[[AnalysisStream], object]] = {
