@@ -16,7 +16,16 @@ from typing import BinaryIO
 
 from lxml import etree
 
-from agent.devices import attachments, identity_sentences, quirks, reading, sentences, soap, tls
+from agent.devices import (
+    attachments,
+    identity_sentences,
+    quirks,
+    reading,
+    rtsp_sentences,
+    sentences,
+    soap,
+    tls,
+)
 from agent.devices.account import Account, Mode, Turn
 from agent.devices.address import Endpoint, device_service
 from agent.devices.digest import Challenge, digest_challenge, offers_basic
@@ -604,6 +613,12 @@ class Session:
             return
         if endpoint.port not in self._listed_ports():
             raise self._foreign(endpoint)
+
+    def require_own_stream(self, port: int) -> None:
+        """Raises DeviceError for an RTSP port that is another row's: its stream would get this log-in."""
+        if port != self.device.rtsp_port and port in self.account.neighbour_ports():
+            detail = rtsp_sentences.foreign_port(self.where, port)
+            raise self.error(DeviceTrouble.BAD_ANSWER, detail)
 
     def _require_no_others_port(self, endpoint: Endpoint) -> None:
         """Raises DeviceError for a port at which another device of the ledger is."""

@@ -21,6 +21,7 @@ from protocol.words import DeviceClass
 from tests.agent.devices.builders import PASSWORD, QUICK, a_device
 from tests.agent.devices.test_session import challenge, refusal
 from tests.support.hostile import Hostile, answering, http, soap
+from tests.support.virtual_county import entry, running
 
 LISTED = (
     "<tds:GetNetworkProtocolsResponse><tds:NetworkProtocols><tt:Name>{name}</tt:Name>"
@@ -156,6 +157,27 @@ def test_a_row_has_the_ports_it_is_spoken_to_at_and_no_others() -> None:
     ]
     room = OnvifRoom(limits=QUICK, ledger=lambda: rows)
     assert room._ports_of_others(rows[0]) == {8554, 5070, 8002, 9554}
+
+
+@pytest.mark.parametrize(("forwarded", "own"), [(False, 9554), (False, 8554), (True, 9554)])
+def test_a_stream_at_a_port_of_another_row_is_not_taken(forwarded: bool, own: int) -> None:
+    """The log-in of one camera would go to the other behind the same address."""
+    with running(entry("cam")) as county:
+        device = county.device()
+        device.stream_url = lambda token: f"rtsp://192.168.1.10:8554/{token}"
+        here = device.ip, device.http_port
+        row = a_device(*here, password="pass-word-1", rtsp_port=own, port_forwarded=forwarded)
+        other = a_device(device.ip, 1, name="other", rtsp_port=8554)
+        room = OnvifRoom(limits=QUICK, ledger=lambda: [row, other])
+        with contextlib.closing(room.open(row)) as adapter:
+            if own == 9554 and not forwarded:
+                with pytest.raises(DeviceError, match="port_forwarded") as told:
+                    adapter.stream_uri()
+                assert told.value.kind is DeviceTrouble.BAD_ANSWER
+                with pytest.raises(DeviceError, match="port_forwarded"):
+                    room.profile_uri(row, "main")
+            else:
+                assert adapter.stream_uri().startswith(f"rtsp://{device.ip}:{own}/")
 
 
 def test_the_ports_of_the_standard_need_no_list() -> None:
