@@ -107,6 +107,8 @@ class BoxApp:
         self._workers: list[Worker] = []
         self._listeners: dict[str, tuple[Listener, Worker, Backoff]] = {}
         self._known: dict[str, Device] = {}
+        self._listed: dict[str, Device] = {}
+        """The rows of the ledger as they were written, those too that are not under care yet."""
         self._turns: dict[str, threading.Lock] = {}
         self._taking_in = threading.Lock()
         self._binders = ThreadPoolExecutor(max_workers=BINDERS, thread_name_prefix="rebind")
@@ -132,7 +134,9 @@ class BoxApp:
         )
         self.notebook = SqliteNotebook(data_dir / "notebook.db")
         self.register = DeviceRegister(self.notebook)
-        self.devices = OnvifRoom(limits=limits, notebook=self.notebook, register=self.register)
+        self.devices = OnvifRoom(
+            limits=limits, notebook=self.notebook, register=self.register, ledger=self._rows
+        )
         self.vault = SealedVault(self.notebook, data_dir / "vault.key")
         self.logins = Logins(
             self.vault, self.notebook, settle=self._settle, use=self.rebind, clock=self._clock
@@ -258,9 +262,11 @@ class BoxApp:
         self.link.start()
         with contextlib.suppress(StoreFull):
             self.found_rows.step()  # what was forgotten while the box was off
-        rows = [device_of(section) for section in self._config.devices]
-        listed = {section.id for section in self._config.devices}
-        for device in remembered(self.store, self.register, self._config.search):
+        listed = {section.id: device_of(section) for section in self._config.devices}
+        found = {row.id: row for row in remembered(self.store, self.register, self._config.search)}
+        self._listed = {**found, **listed}
+        rows = list(listed.values())
+        for device in found.values():
             if device.id not in listed:
                 self.found_rows.add(device.id)
                 rows.append(device)
@@ -400,6 +406,7 @@ class BoxApp:
         """Take a row that discovery made out of store, care and register; a search may find it anew."""
         with self._taking_in:
             self.store.forget_device(name)
+            self._listed.pop(name, None)
             device = self.remove_device(name)
             self.register.parted(name)
         return device
@@ -441,6 +448,12 @@ class BoxApp:
             self.store.remember_device(device, found)
             self.register.remember_found(device, found)
         self.rebind(replace(known, host=host, port=port))
+
+    def _rows(self) -> Sequence[Device]:
+        """Every row of the ledger, where it is now."""
+        known = self._known.copy()
+        waiting = [row for name, row in self._listed.copy().items() if name not in known]
+        return [*known.values(), *(where_it_is(row, self.register) for row in waiting)]
 
     def _enlist(self, device: Device) -> None:
         """Take a row of the ledger under care, where it was last, with the log-in that counts."""

@@ -95,7 +95,7 @@ def opened(options: argparse.Namespace) -> Iterator[Desk]:
         vault = SealedVault(notebook, config.box.data_dir / "vault.key")
         devices = [login_of(device, vault) for device in _ledger(config, register)]
         register.keep_to(devices)
-        room = OnvifRoom(notebook=notebook, register=register)
+        room = OnvifRoom(notebook=notebook, register=register, ledger=lambda: devices)
         yield Desk(paper, room, devices, config, notebook, vault, register)
 
 

@@ -25,6 +25,7 @@ from agent.cli import (
 )
 from agent.cli.described import NAME
 from agent.cli.desk import Desk, WrongArguments, opened
+from agent.cli.spans import seconds
 from agent.cli.upkeep import EXIT_OK, EXIT_REFUSED
 from agent.devices.upkeep.accounts import LEVELS
 from agent.errors import ConfigError, DeviceError
@@ -66,11 +67,13 @@ def _looking(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     probe.add_argument("device", nargs="*", help="缺省为全部 / id, GB code or address; all when absent")
     probe.add_argument("--explain", action="store_true", help="显示每一步收发 / show every exchange")
     probe.add_argument("--no-video", dest="video", action="store_false", help="不看视频 / ladder only")
-    probe.add_argument("--video-s", type=float, default=12.0, metavar="S", help="等待秒数 / wait for video")
+    probe.add_argument(
+        "--video-s", type=seconds(600), default=12.0, metavar="S", help="等待秒数 / wait for video, to 600"
+    )
     events = _command(kinds, "events", telling.events, "设备事件 / the device's own events")
     events.add_argument("device", nargs="?", help=_DEVICE)
     events.add_argument("--follow", action="store_true", help="持续接收 / go on until Ctrl+C")
-    events.add_argument("--seconds", type=float, metavar="S", help="时长 / end after S")
+    events.add_argument("--seconds", type=seconds(86_400), metavar="S", help="时长 / end after S, to 86400")
     topics = _command(kinds, "topics", telling.topics, "未识别的事件主题 / event topics nobody knows")
     topics.add_argument("device", nargs="?", help="缺省为全部 / id, GB code or address; all when absent")
     line_ = _command(kinds, "line", line.measure, "会前测线路 / the line to a conference endpoint")

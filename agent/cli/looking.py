@@ -38,7 +38,7 @@ _FIRST_QUESTION = "GetSystemDateAndTime"
 def list_devices(desk: Desk, _options: argparse.Namespace) -> int:
     """The ledger: every device the box looks after."""
     rows = [
-        (one.id, one.gb_code, one.device_class, address(one), one.title, *_known_of(desk, one))
+        (one.id, one.gb_code, _class_of(one), address(one), one.title, *_known_of(desk, one))
         for one in desk.devices
     ]
     columns = (
@@ -213,11 +213,17 @@ def _of_rung(device: Device, rung: Rung, exchanges: Sequence[Exchange]) -> Seque
     return [one for one in exchanges if one not in first] if rung is Rung.AUTHENTICATED else ()
 
 
+def _class_of(device: Device) -> str:
+    """As the table shows it: nobody said yet what a row is that discovery made."""
+    return device.device_class if device.classified else "未分类，只读 unclassified, read only"
+
+
 def _ledger_row(device: Device) -> dict[str, object]:
     return {
         "id": device.id,
         "gb_code": device.gb_code,
-        "class": device.device_class,
+        "class": device.device_class if device.classified else None,
+        "writable": device.writable,
         "host": device.host,
         "port": device.port,
         "tls": device.tls,

@@ -8,9 +8,11 @@ power anywhere, box and device agree again at the next start.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import getpass
 import os
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from agent.cli.confirm import confirmed
@@ -34,10 +36,9 @@ def password(desk: Desk, options: argparse.Namespace) -> int:
     if desk.vault is None or desk.notebook is None:
         problem = "口令要存入边缘盒的口令库，请用 --config / the box keeps it in its vault: use --config"
         raise ConfigError("password", [problem])
-    new = _new_password(options)
-    if options.keep_in is not None:
-        _keep(options.keep_in, new)
-    ending = _changed(desk, desk.vault, desk.notebook, device, new)
+    vault, new = desk.vault, _new_password(options)
+    with _kept(options.keep_in, new, lambda: _is_open_or_held(vault, device, new)):
+        ending = _changed(desk, vault, desk.notebook, device, new)
     desk.paper.document({"device": device.id, "password": ending})
     desk.paper.line(f"{device.id}: {_ENDINGS[ending]}")
     return EXIT_OK if ending is Ending.CHANGED else EXIT_TROUBLE
@@ -113,6 +114,26 @@ def _fit(text: str) -> Secret:
             "password", ["只能用英文字母、数字和符号 / letters, digits and signs of ASCII only"]
         )
     return Secret(text)
+
+
+def _is_open_or_held(vault: Vault, device: Device, new: Secret) -> bool:
+    """Whether the device has this password, or may have it."""
+    held = vault.find(device.id)
+    return held is not None and new in (held.password, held.pending)
+
+
+@contextlib.contextmanager
+def _kept(path: Path | None, new: Secret, stays: Callable[[], bool]) -> Iterator[None]:
+    """The password in its file while it is being set, and after it where it ``stays``."""
+    if path is None:
+        yield
+        return
+    _keep(path, new)
+    try:
+        yield
+    finally:
+        if not stays():
+            path.unlink(missing_ok=True)
 
 
 def _keep(path: Path, new: Secret) -> None:

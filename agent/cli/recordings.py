@@ -1,21 +1,31 @@
-"""Command ``recordings``: what a recorder or a card kept, a row a channel. A read: nothing is changed."""
+"""Command ``recordings``: what a recorder or a card kept, a row a channel. A read: nothing is changed.
+
+The state of the disk is told by the device's events alone: they are listened to for some seconds, as the
+running box does all day.
+"""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import time
+from dataclasses import replace
 from datetime import datetime
 
 from agent.cli.desk import Desk
-from agent.model import Disk, RecordedChannel, RecordingReport
+from agent.errors import DeviceError
+from agent.model import Device, Disk, RecordedChannel, RecordingReport
 
 EXIT_OK, EXIT_TROUBLE = 0, 1
 _MOST_DAYS = 366
+_LISTENED_S = 3.0
+"""A device that tells the state of its disks at all tells it in its first answers."""
 
 DISK_WORDS = {
     Disk.OK: "正常 ok",
     Disk.FULL: "已满 full",
     Disk.ERROR: "故障 error",
-    Disk.UNKNOWN: "未知 unknown",
+    Disk.UNKNOWN: "未知，设备没有报告 unknown, the device does not tell",
 }
 _COLUMNS = (
     "通道 channel",
@@ -41,10 +51,21 @@ def recordings(desk: Desk, options: argparse.Namespace) -> int:
     """Channels, days, ratio, gaps and disk of one device."""
     device = desk.device(options.device)
     report = desk.room.recordings(device, days=options.days)
+    if report.offered and report.disk is Disk.UNKNOWN:
+        report = replace(report, disk=_disk_told(desk, device))
     desk.paper.document({"device": device.id, **_document(report)})
     if not desk.paper.as_json:
         _print(desk, device.id, report)
     return EXIT_OK if report.offered else EXIT_TROUBLE
+
+
+def _disk_told(desk: Desk, device: Device) -> Disk:
+    """What the device's events say of its disks now; unknown too where no slot is free."""
+    ends = time.monotonic() + _LISTENED_S
+    with contextlib.suppress(DeviceError), contextlib.closing(desk.room.subscribe(device)) as events:
+        while desk.room.storage.disk(device.id) is Disk.UNKNOWN and time.monotonic() < ends:
+            events.pull()
+    return desk.room.storage.disk(device.id)
 
 
 def _document(report: RecordingReport) -> dict[str, object]:

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Final
 
 from agent.cli.desk import Desk
+from agent.cli.spans import ended_as_by_hand
 from agent.devices.strange_topics import Strangers
 from agent.devices.topics import shown
 from agent.model import CameraEvent, DeviceReading
@@ -44,8 +45,13 @@ _MOST_STATES: Final = 1_000
 def events(desk: Desk, options: argparse.Namespace) -> int:
     """What a device tells of its own accord: what it has now, or as it comes for ``--seconds`` or to Ctrl+C.
 
-    With ``--json`` one array; with ``--follow`` one document a line.
+    With ``--json`` one array; with ``--follow`` one document a line. The slot is given back, whoever ends it.
     """
+    with ended_as_by_hand():
+        return _told(desk, options)
+
+
+def _told(desk: Desk, options: argparse.Namespace) -> int:
     device = desk.device(options.device)
     lasts = options.follow or options.seconds is not None
     ends = time.monotonic() + (_USUAL_S if options.seconds is None else options.seconds)

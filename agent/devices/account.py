@@ -31,7 +31,7 @@ from agent.devices.habits import HabitBook, Habits
 from agent.devices.key_pace import KeyPace
 from agent.devices.login_memory import LoginMemory
 from agent.devices.pins import Pins
-from agent.devices.redact import masked
+from agent.devices.redact import masked, quoted
 from agent.devices.vocabulary import Vocabulary
 from agent.model import Secret
 
@@ -140,6 +140,10 @@ class Account:
     def masked(self, text: str) -> str:
         """``text`` of the device without this account's password, plain or as it is sent: devices know it."""
         return masked(text, self._secrets)
+
+    def quoted(self, text: str, *, longest: int = 120) -> str:
+        """``text`` of the device, fit for one line of a message, masked before anything is cut out of it."""
+        return quoted(self.masked(text), longest=longest)
 
     def rest_left_s(self) -> float:
         """Seconds for which the account must still be left alone; 0 when it may be used.

@@ -11,7 +11,7 @@ from typing import Any
 
 from agent.devices import reading, rtsp_sentences, sentences, soap
 from agent.devices.account import Account
-from agent.devices.address import AddressRefused, Endpoint, http_endpoint, rtsp_uri
+from agent.devices.address import AddressRefused, Endpoint, http_endpoint, rtsp_port_of, rtsp_uri
 from agent.devices.analysis.choice import AnalysisChoice
 from agent.devices.analysis.notes import AnalysisNotes
 from agent.devices.habits import LooseLeaves
@@ -108,6 +108,7 @@ class OnvifAdapter:
         except DeviceError:
             self._ladder.known = None
             raise
+        self._session.require_own_stream(rtsp_port_of(uri))
         self._shown = profile.token
         return uri
 

@@ -91,6 +91,11 @@ def rtsp_uri(returned: str, device: Device) -> str:
     return f"rtsp://{bracketed(device.host)}:{kept or device.rtsp_port}{_target(split)}"
 
 
+def rtsp_port_of(uri: str) -> int:
+    """The port of a URI that ``rtsp_uri`` made."""
+    return urlsplit(uri).port or 554
+
+
 def first_usable(xaddrs: str | Iterable[str], *, tls: bool = False) -> str:
     """The best of a list of service addresses: the wanted scheme over IPv4, else over IPv6, else the first;
     "" when empty."""

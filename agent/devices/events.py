@@ -323,7 +323,7 @@ class PullPoint:
         return _PullPoint(slot, self._leased(granted_s(opened.content)))
 
     def _creation_failed(self, fault: Fault) -> DeviceError:
-        where, said = self._session.where, str(fault)
+        where, said = self._session.where, self._session.words_of(fault)
         if quirks.no_free_slot(fault.codes, said):
             return self._session.error(DeviceTrouble.BAD_ANSWER, sentences.no_free_slot(where, said))
         if fault.not_supported:
@@ -371,7 +371,8 @@ class PullPoint:
             raise _CutOff(error.kind, error.device, error.detail) from error
         if opened.fault is not None:
             self._tried_longer(asked_s)
-            detail = sentences.subscription_lost(self._session.where, str(opened.fault))
+            said = self._session.words_of(opened.fault)
+            detail = sentences.subscription_lost(self._session.where, said)
             raise _Lost(DeviceTrouble.BAD_ANSWER, self.device.id, detail)
         if opened.content is None:
             detail = sentences.broken(self._session.where, "PullMessages: empty")

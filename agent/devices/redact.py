@@ -1,7 +1,9 @@
 """What must not be read by others: credentials are cut out of any URI or text before it is shown.
 
-Law: text of a device or about a device passes here before it enters a message, a log or an error. A device
-writes the text: each rule takes time by its length alone, so none may look at the rest again from each place.
+Law: text of a device or about a device passes here before it enters a message, a log or an error. Who knows
+the password masks it first (``Account.quoted``): a rule that finds half of it hides the rest from the mask.
+A device writes the text: each rule takes time by its length alone, so none may look at the rest again from
+each place.
 """
 
 from __future__ import annotations
@@ -13,8 +15,8 @@ _CUT = "***"
 _TELLING = 3
 """So many characters of a secret are some of it; fewer are in every text."""
 _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
-    # scheme://name:password@host
-    (re.compile(r"(?i)(?<![a-z0-9+.-])([a-z0-9+.-]*+://)[^/\s?#@]*+@"), r"\1"),
+    # scheme://name:password@host, up to the last "@": a password may have one too
+    (re.compile(r"(?i)(?<![a-z0-9+.-])([a-z0-9+.-]*+://)[^/\s?#]*@"), r"\1"),
     # ?user=admin&password=x, and XiongMai's path /user=admin_password=x_channel=1_stream=0
     (
         re.compile(

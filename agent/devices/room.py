@@ -66,14 +66,17 @@ class OnvifRoom:
         limits: Limits | None = None,
         notebook: Notebook | None = None,
         register: Register | None = None,
+        ledger: Callable[[], Iterable[Device]] = tuple,
     ) -> None:
         """``notebook`` keeps what a restart must not forget; ``register`` tells devices from each other, so
-        that no password goes to another device at an address. Without them all is forgotten and trusted."""
+        that no password goes to another device at an address. Without them all is forgotten and trusted.
+        ``ledger`` has every row where it is now, opened or not: its ports are asked for no other row."""
         self._notebook = notebook
         self._pins = Pins(notebook)
         self._habits = HabitBook(notebook)
         self._analysis = AnalysisNotes(self._habits.notebook)
         self._register = register
+        self._ledger = ledger
         self._limits = limits or Limits()
         self._services = shared_services()
         self._accounts: dict[str, tuple[Device, Account]] = {}
@@ -362,9 +365,9 @@ class OnvifRoom:
 
     def _ports_of_others(self, device: Device) -> frozenset[int]:
         with self._lock:
-            rows = [row for row, _ in self._accounts.values() if row.host == device.host]
-        others = [row for row in rows if row.id != device.id]
-        return frozenset(port for row in others for port in (row.port, row.rtsp_port))
+            opened = [row for row, _ in self._accounts.values()]
+        rows = (row for row in (*opened, *self._ledger()) if row.host == device.host)
+        return frozenset(port for row in rows if row.id != device.id for port in _ports_of(row))
 
     def _doorplate(self, device: Device) -> Doorplate | None:
         return None if self._register is None else Doorplate(device, self._register)
@@ -379,6 +382,13 @@ def identify(device: Device, *, limits: Limits | None = None) -> Identity | str:
         return error.detail
     finally:
         adapter.close()
+
+
+def _ports_of(device: Device) -> tuple[int, ...]:
+    """Where a row is spoken to; what it has no use for keeps its usual value and is nobody's."""
+    if device.is_conference:
+        return (device.sip_port,)
+    return (device.rtsp_port,) if device.stream_path is not None else (device.port, device.rtsp_port)
 
 
 def _same_login(known: Device, device: Device) -> bool:

@@ -18,7 +18,6 @@ from agent.devices.account import Account
 from agent.devices.address import bracketed
 from agent.devices.digest import digest_challenge, offers_basic
 from agent.devices.limits import Deadline, Limits
-from agent.devices.redact import quoted
 from agent.devices.rtsp_plate import StreamPlate
 from agent.devices.transport import DeadlineSocket, connect
 from agent.devices.witness import telling_of
@@ -154,11 +153,12 @@ class RtspAdapter:
             detail = sentences.password_refused(self._where, self._account.username, self._account.rest_s)
             raise self._error(DeviceTrouble.AUTH_FAILED, detail)
         if answer.status != 200:
-            detail = sentences.rtsp_answer(self._where, answer.status, answer.reason)
+            detail = sentences.rtsp_answer(self._where, answer.status, self._account.masked(answer.reason))
             raise self._error(DeviceTrouble.NO_STREAM, detail)
         self._account.accepted()
         self._plate.learn()
-        return quoted(next(iter(answer.headers.get("server", server.headers.get("server", []))), ""))
+        names = answer.headers.get("server", server.headers.get("server", []))
+        return self._account.quoted(next(iter(names), ""))
 
     def _authorization(self, answer: _RtspAnswer, uri: str, recognised: bool) -> str:
         if not self._account.username:
@@ -203,7 +203,7 @@ class RtspAdapter:
         with telling_of(f"RTSP {method}", uri, login) as told:
             sock.sendall("\r\n".join([*lines, "", ""]).encode("latin-1", "replace"))
             found = self._read(sock)
-            told.heard(f"RTSP {found.status} {quoted(found.reason, longest=60)}".strip())
+            told.heard(f"RTSP {found.status} {self._account.quoted(found.reason, longest=60)}".strip())
         return found
 
     def _read(self, sock: DeadlineSocket) -> _RtspAnswer:

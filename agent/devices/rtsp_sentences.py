@@ -17,6 +17,17 @@ def stream_rests(where: str, left_s: float) -> str:
     )
 
 
+def foreign_port(where: str, port: int) -> str:
+    """The stream's address leads to a port of another row."""
+    return both(
+        f"{where} 返回的视频流地址指向端口 {port}，台账中那是同一地址后的另一台设备，未访问："
+        "若经端口映射接入请设置 port_forwarded = true，否则改正 rtsp_port",
+        f"{where} returned a stream at port {port}, which is another device's of the ledger behind the same "
+        "address, nothing is asked there: set port_forwarded = true if it is behind port forwarding, else "
+        "correct rtsp_port",
+    )
+
+
 def basic_forbidden(where: str) -> str:
     """The ledger forbids the password in clear."""
     return both(

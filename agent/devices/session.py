@@ -16,7 +16,16 @@ from typing import BinaryIO
 
 from lxml import etree
 
-from agent.devices import attachments, identity_sentences, quirks, reading, sentences, soap, tls
+from agent.devices import (
+    attachments,
+    identity_sentences,
+    quirks,
+    reading,
+    rtsp_sentences,
+    sentences,
+    soap,
+    tls,
+)
 from agent.devices.account import Account, Mode, Turn
 from agent.devices.address import Endpoint, device_service
 from agent.devices.digest import Challenge, digest_challenge, offers_basic
@@ -155,7 +164,7 @@ class Session:
         try:
             return known.response(opened.root)
         except Misread as error:
-            detail = sentences.broken(self.where, quoted(f"{operation}: {error}"))
+            detail = sentences.broken(self.where, self.account.quoted(f"{operation}: {error}"))
             raise self.error(DeviceTrouble.BAD_ANSWER, detail) from error
 
     def ask(self, question: Question) -> Opened:
@@ -248,7 +257,9 @@ class Session:
         if challenge is not None:
             return self.account.authorization(challenge, method, target)
         if not offers_basic(challenges) or self.account.knows_digest(method):
-            detail = sentences.no_challenge(self.where, quoted(", ".join(challenges), longest=60))
+            detail = sentences.no_challenge(
+                self.where, self.account.quoted(", ".join(challenges), longest=60)
+            )
             raise self.error(DeviceTrouble.BAD_ANSWER, detail)
         if not self._may_send_in_clear():
             raise self.error(DeviceTrouble.BAD_ANSWER, identity_sentences.not_in_clear(self.where))
@@ -377,8 +388,11 @@ class Session:
         """A DeviceError of this device; what it says of the account's secret is cut out of ``detail``."""
         return DeviceError(kind, self.device.id, self.account.masked(detail))
 
+    def words_of(self, fault: Fault) -> str:
+        """What a fault says, masked before it is redacted and cut to a length."""
+        return self.account.masked(str(fault))
+
     def _words(self, reply: _Reply) -> str:
-        """What a fault says, masked before it is cut to a length."""
         return self.account.masked(reply.said)
 
     def _got(self, endpoint: Endpoint, authorization: str | None, cap_bytes: int) -> Answer:
@@ -539,9 +553,9 @@ class Session:
         if error.web_page:
             return DeviceTrouble.NO_ONVIF, sentences.web_page(where, status)
         if error.foreign or status in (404, 405):
-            detail = sentences.not_onvif(where, f"HTTP {status}, {quoted(error.why)}")
+            detail = sentences.not_onvif(where, f"HTTP {status}, {self.account.quoted(error.why)}")
             return DeviceTrouble.NO_ONVIF, detail
-        return DeviceTrouble.BAD_ANSWER, sentences.broken(where, quoted(error.why))
+        return DeviceTrouble.BAD_ANSWER, sentences.broken(where, self.account.quoted(error.why))
 
     def _judged(self, question: Question, reply: _Reply) -> Opened:
         if question.optional and reply.refuses_login:
@@ -577,7 +591,7 @@ class Session:
         said = "" if opened.content is None else soap.local_name(opened.content)
         if said == f"{question.operation}Response":
             return opened
-        why = quoted(f"{question.operation} -> {said}", longest=80)
+        why = self.account.quoted(f"{question.operation} -> {said}", longest=80)
         raise self.error(DeviceTrouble.BAD_ANSWER, sentences.broken(self.where, why))
 
     def _require_allowed(self, operation: str, envelope: etree._Element | None = None) -> None:
@@ -611,6 +625,12 @@ class Session:
             return
         if endpoint.port not in self._listed_ports():
             raise self._foreign(endpoint)
+
+    def require_own_stream(self, port: int) -> None:
+        """Raises DeviceError for an RTSP port that is another row's: its stream would get this log-in."""
+        if port != self.device.rtsp_port and port in self.account.neighbour_ports():
+            detail = rtsp_sentences.foreign_port(self.where, port)
+            raise self.error(DeviceTrouble.BAD_ANSWER, detail)
 
     def _require_no_others_port(self, endpoint: Endpoint) -> None:
         """Raises DeviceError for a port at which another device of the ledger is."""

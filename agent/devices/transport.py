@@ -316,11 +316,12 @@ class Transport:
 
     def _read(self, response: http.client.HTTPResponse, where: str, cap: int) -> Answer:
         if 300 <= response.status < 400:
-            detail = sentences.redirected(where, response.status, response.headers.get("Location", ""))
+            location = self.mask(response.headers.get("Location", ""))
+            detail = sentences.redirected(where, response.status, location)
             raise self._error(DeviceTrouble.BAD_ANSWER, detail)
         encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
         if encoding not in ("", "identity"):
-            raise self._error(DeviceTrouble.BAD_ANSWER, sentences.encoded(where, encoding))
+            raise self._error(DeviceTrouble.BAD_ANSWER, sentences.encoded(where, self.mask(encoding)))
         if response.length is not None and response.length > cap:
             raise self._error(DeviceTrouble.BAD_ANSWER, sentences.too_big(where, cap))
         body = bytearray()

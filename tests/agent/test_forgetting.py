@@ -211,3 +211,20 @@ def test_devices_that_never_let_the_box_in_do_not_fill_the_ledger(
             assert len(taken) == len(app.store.remembered_devices()) == 2
             (left_out,) = (n for n, ip in enumerate(addresses) if ip not in taken)
             assert county.device(f"c{left_out}").counters["auth_wrong_password"] == 0
+
+
+def test_a_row_that_waits_for_its_password_has_its_ports_already(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody else's log-in goes there before the row is under care."""
+    monkeypatch.setattr("agent.services.logins.Logins.entrust", lambda *_args: None)
+    configure(
+        tmp_path,
+        rows="".join(
+            f'[[device]]\nid = "{name}"\nclass = "smart_camera"\nhost = "127.0.0.1"\nport = {port}\n'
+            for name, port in (("a", 8001), ("b", 8002))
+        ),
+    )
+    with started(tmp_path) as app:
+        (row,) = [row for row in app._rows() if row.id == "a"]
+        assert app.devices._ports_of_others(row) == {8002, 554}

@@ -231,7 +231,9 @@ def table(results: Sequence[Result]) -> str:
         cells = " ".join(f"{counts[row, name] or '.':>4}" for name in columns)
         lines.append(f"{codes[row]:5}{(row if row != NONE else 'healthy'):13}{cells}")
     by_rule = sum(not r.case.told for r in results)
-    lines.append(f"{by_rule} 次因规则不判 / not told by rule (colour by night, grey by night and dusk), in none a name")
+    lines.append(
+        f"{by_rule} 次因规则不判 / not told by rule (colour by night, grey by night and dusk), in none a name"
+    )
     return "\n".join(lines)
 
 

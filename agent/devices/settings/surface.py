@@ -153,10 +153,11 @@ class Surface:
     def _refused(self, operation: str, fault: Fault) -> DeviceError:
         if fault.not_supported:
             return self.error(DeviceTrouble.NOT_SUPPORTED, sentences.not_supported(self.where, operation))
+        said = self.session.words_of(fault)
         if _VALUE_REFUSED.intersection(fault.codes):
-            detail = refusals.value_refused(self.where, operation, str(fault))
+            detail = refusals.value_refused(self.where, operation, said)
             return self.error(DeviceTrouble.BAD_VALUE, detail)
-        return self.error(DeviceTrouble.BAD_ANSWER, sentences.fault(self.where, operation, str(fault)))
+        return self.error(DeviceTrouble.BAD_ANSWER, sentences.fault(self.where, operation, said))
 
 
 def named(service: str, name: str, text: str) -> etree._Element:

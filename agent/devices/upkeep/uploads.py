@@ -133,7 +133,7 @@ def _parameter(way: Way) -> etree._Element:
 
 
 def _refused(surface: Surface, way: Way, file: Path, fault: Fault) -> DeviceError:
-    where, said = surface.where, str(fault)
+    where, said = surface.where, surface.session.words_of(fault)
     if fault.not_supported:
         detail = file_sentences.no_way(where, way.start, way.attached)
         return surface.error(DeviceTrouble.NOT_SUPPORTED, detail)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from agent.__main__ import main
+from agent.outbox.notebook import SqliteNotebook
+from agent.services.register import DeviceRegister
 from tests.agent.cli.test_devices import Run
 from tests.agent.cli.test_devices import county as county
 from tests.agent.cli.test_devices import logging_left_as_it_was as logging_left_as_it_was
@@ -97,3 +100,20 @@ def test_nothing_is_announced_that_is_refused(run: Run, county: RunningCounty, t
     assert (status, "正在重启" in out) == (1, False)
     status, out, _ = run("reboot", "cam", "--yes")
     assert (status, "正在重启" in out) == (0, True)
+
+
+def test_a_row_that_discovery_made_is_listed_without_a_class_and_as_read_only(
+    run: Run, county: RunningCounty, tmp_path: Path
+) -> None:
+    run("list")
+    with contextlib.closing(SqliteNotebook(tmp_path / "notebook.db")) as notebook:
+        document = json.dumps({"host": "127.0.0.9", "port": 80})
+        DeviceRegister(notebook).remember_found("found", document)
+    rows = {one["id"]: one for one in json.loads(run("list", "--json")[1])}
+    assert {name: (row["class"], row["writable"]) for name, row in rows.items()} == {
+        "cam": ("ptz_dome", True),
+        "police": ("integrated", False),
+        "found": (None, False),
+    }
+    (line,) = [line for line in run("list")[1].splitlines() if line.startswith("found")]
+    assert "只读" in line and "read only" in line and "smart_camera" not in line

@@ -156,6 +156,19 @@ def test_an_integrated_device_keeps_its_password(run: Run, county: RunningCounty
     assert held(tmp_path, "police") == Credentials("admin", Secret(OLD))
 
 
+@pytest.mark.parametrize(("name", "away"), [("police", False), ("cam", True)])
+def test_a_password_that_was_never_set_is_not_kept_in_its_file(
+    run: Run, county: RunningCounty, tmp_path: Path, name: str, away: bool
+) -> None:
+    file = tmp_path / "kept"
+    county.switch("cam", unplugged=away)
+    assert run("password", name, "--generate", "--keep-in", str(file))[0] == 1
+    credentials = held(tmp_path, name)
+    in_doubt = credentials is not None and credentials.pending is not None
+    assert file.exists() == in_doubt
+    assert not (name == "police" and in_doubt)
+
+
 def test_a_device_of_no_ledger_has_no_vault(county: RunningCounty, tmp_path: Path) -> None:
     device = county.device("cam")
     words = ["--host", f"{device.ip}:{device.http_port}", "--user", "admin"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import time
@@ -11,6 +12,9 @@ from pathlib import Path
 import pytest
 
 from agent.__main__ import main
+from agent.devices import OnvifRoom
+from agent.errors import DeviceError
+from tests.agent.devices.builders import QUICK, a_device
 from tests.support.virtual_county import RunningCounty, entry, running
 
 PASSWORD = "pass-word-1"
@@ -60,13 +64,31 @@ def test_channels_days_and_gaps_are_shown(run: Run, county: RunningCounty) -> No
     assert "Recording_2" in out and "Channel 3" in out
     assert "100.0 %" in out and "99.7 %" in out
     assert "缺 120 分" in out
-    assert "硬盘 disk: 未知 unknown" in out
+    assert "硬盘 disk: 正常 ok" in out
+    assert county.call(lambda: county.device("nvr").events.live()) == [], "its slot was given back"
+
+
+def test_a_disk_that_failed_is_told(run: Run, county: RunningCounty) -> None:
+    county.switch("nvr", disk="error")
+    assert "硬盘 disk: 故障 error" in run("nvr")[1]
+
+
+def test_a_disk_is_unknown_where_the_device_has_no_slot_to_tell_it(run: Run, county: RunningCounty) -> None:
+    device = county.device("nvr")
+    row = a_device(device.ip, device.http_port, password=PASSWORD)
+    with contextlib.ExitStack() as held:
+        with contextlib.suppress(DeviceError):
+            for _ in range(20):
+                others = held.enter_context(contextlib.closing(OnvifRoom(limits=QUICK).subscribe(row)))
+                others.pull()
+        status, out, _ = run("nvr")
+    assert (status, "硬盘 disk: 未知，设备没有报告" in out) == (0, True)
 
 
 def test_json_is_one_document(run: Run) -> None:
     status, out, _ = run("nvr", "--json", "--days", "7")
     told = json.loads(out)
-    assert (status, told["offered"], told["window_days"], told["disk"]) == (0, True, 7, "unknown")
+    assert (status, told["offered"], told["window_days"], told["disk"]) == (0, True, 7, "ok")
     assert [one["recorded_days"] for one in told["channels"]] == [7, 7, 7]
 
 

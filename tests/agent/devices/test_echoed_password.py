@@ -19,6 +19,8 @@ from tests.agent.devices.builders import QUICK, a_device
 from tests.support.hostile import answering, http, soap
 
 PASSWORD = "S3cret of/camera+1"
+MARKED = "Admin@S3cret/x YQYQ1"
+"""Of a rule that finds a half of it the other half would be left."""
 PAIR = base64.b64encode(f"admin:{PASSWORD}".encode()).decode()
 FAULT = (
     "<s:Fault><s:Code><s:Value>s:Sender</s:Value></s:Code>"
@@ -68,6 +70,22 @@ def test_a_password_that_is_repeated_stands_nowhere(
         for secret in (PASSWORD[:6], PAIR[:12], quote(PASSWORD, safe="")[:8]):
             assert secret.lower() not in text.lower()
     assert seen
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+@pytest.mark.parametrize(
+    "saying", ["rtsp://admin:{}@10.0.0.5/live", "password={}", "http://a/?user=a&pwd={}"]
+)
+def test_half_of_a_password_is_not_left_where_the_other_half_was_cut_out(answer: str, saying: str) -> None:
+    seen: list[Exchange] = []
+    with answering(lambda _request: ANSWERS[answer](saying.format(MARKED).replace("&", "&amp;"))) as device:
+        row = a_device(port=device.port, password=MARKED)
+        account = Account("admin", Secret(MARKED), rest_s=600)
+        session = Session(row, account, shared_services(), limits=QUICK)
+        with pytest.raises(DeviceError) as told, watching(seen.append):
+            session.call("devicemgmt", "GetDeviceInformation", session.device_service)
+        session.close()
+    assert not any(part in told.value.detail + str(seen) for part in ("S3cret", "YQYQ1"))
 
 
 def test_what_is_no_secret_stays() -> None:
