@@ -13,6 +13,9 @@ from agent.model import PictureFault
 
 _GONE = 0.3
 """Share of its edge pixels that a block must have kept."""
+_FOG_RATIO = 0.5
+_FAR = np.repeat(np.arange(ROWS) < 3, COLUMNS)
+_NEAR = np.repeat(np.arange(ROWS) >= 6, COLUMNS)
 
 
 def covered(look: Look, reference: Reference | None, before: Look | None, config: PictureConfig) -> Opinion:
@@ -37,6 +40,15 @@ def covered(look: Look, reference: Reference | None, before: Look | None, config
     if float((gone & lately).sum() / gone.sum()) < config.at_once_ratio:
         return Opinion(fault, False, share, "")  # it crept in: fog
     return Opinion(fault, True, share, f"edges gone in {share:.0%} of {int(edged.sum())} blocks")
+
+
+def spares_near(look: Look, reference: Reference) -> bool:
+    """Whether the edges went from far alone: fog does that, and takes them from near last."""
+    gone = look.edges < _GONE * reference.edges
+    far, near = (reference.edged & rows for rows in (_FAR, _NEAR))
+    if min(far.sum(), near.sum()) < 3:
+        return False
+    return bool(gone[near].mean() < _FOG_RATIO * gone[far].mean())
 
 
 def blurred(look: Look, reference: Reference | None, config: PictureConfig) -> Opinion:
