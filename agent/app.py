@@ -52,6 +52,9 @@ from agent.services.governor import Governor
 from agent.services.listener import Listener
 from agent.services.logins import Logins
 from agent.services.mover import Mover
+from agent.services.preset_rounds import PresetRounds
+from agent.services.preset_truth import Truth, check
+from agent.services.preset_views import PresetViews
 from agent.services.prober import Prober
 from agent.services.quality import QualityRounds
 from agent.services.recordings import RecordingRounds
@@ -65,7 +68,7 @@ from agent.services.unusable import UnusableDevices
 from agent.services.watcher import Watcher
 from agent.video.ring import RingBounds
 from agent.video.room import PyavRoom, VideoConfig
-from agent.video.stills import small_still, still
+from agent.video.stills import grey_of, small_still, still
 from protocol.messages import BoxEvent, Command, TwinDesired
 from protocol.topics import down_filters
 from protocol.words import DeviceClass
@@ -184,6 +187,14 @@ class BoxApp:
             section=config.quality,
             clock=self._clock,
         )
+        self.presets = PresetRounds(
+            self._check_presets,
+            section=config.quality,
+            log_=self.store,
+            notebook=self.notebook,
+            clock=self._clock,
+            new_episode=_new_episode,
+        )
         self.prober = Prober(log_=self.store, clock=self._clock, watch=config.watch)
         self.watcher = Watcher(
             self.video,
@@ -271,6 +282,7 @@ class BoxApp:
         self._work("count", self.counting.step)
         self._work("tour", self.tours.step)
         self.references.tidy()
+        self._work("presets", self.presets.step, Backoff(base_s=5, ceiling_s=60))
         self._work("quality", self.quality.step, Backoff(base_s=5, ceiling_s=60))
         for number in range(THREADS):
             self._work(f"probe-{number}", self.prober.step)
@@ -341,6 +353,7 @@ class BoxApp:
             if not device.is_conference and device.stream_path is None:
                 self.counting.add(device)
                 self.tours.add(device, self.devices.watch_head)
+                self.presets.add(device)
                 self._listen(device)
 
     def _judge_for(self, device: Device, *, wall: WallTime, objects: ObjectDesk | None) -> SceneJudge:
@@ -366,6 +379,15 @@ class BoxApp:
     def _stands_at(self, device: Device) -> str | None:
         with contextlib.closing(self.devices.preset_head(device)) as head:
             return head.stands_at()
+
+    def _check_presets(self, device: Device) -> Truth:
+        """Turn a head to a preset and back; what it showed at presets without a stored view is stored."""
+        shown = partial(grey_of, masks=device.privacy_masks)
+        views = PresetViews(self.references, device, shown=shown, show=small_still)
+        with contextlib.closing(self.devices.preset_head(device)) as head:
+            truth = check(head, views.of, shown=shown)
+        views.keep(truth, daylight=self._daylight(), now=self._clock.now())
+        return truth
 
     def _listen(self, device: Device) -> None:
         listener = Listener(
@@ -434,6 +456,7 @@ class BoxApp:
         self.devices.forget(name)
         self.mover.remove(name)
         self.logins.remove(name)
+        self.presets.remove(name)
         self.quality.remove(name)
         return device
 
@@ -458,6 +481,7 @@ class BoxApp:
                 held = self._listeners.get(device.id)
             try:
                 self.tours.rebind(device)
+                self.presets.rebind(device)
                 if not device.is_conference:
                     self.watcher.rebind(device, adapter)
                 if held is not None:

@@ -46,6 +46,7 @@ def lens(county: RunningCounty, monkeypatch: pytest.MonkeyPatch) -> None:  # noq
     jpeg = cv2.imencode(".jpg", wide)[1].tobytes()
     monkeypatch.setattr(county.device("cam").picture, "snapshot", lambda _token: jpeg)
     monkeypatch.setattr("agent.devices.upkeep.head.TURN_S", 6.0)
+    monkeypatch.setattr("simulator.device.ptz.SPEED_PER_S", 5.0)
 
 
 @pytest.fixture
