@@ -31,6 +31,8 @@ _HEALTHY_SPACING_S: Final = 40.0
 """The oldest of so many healthy looks is two minutes old or a little more."""
 _HAZY_RATIO: Final = 0.45
 """Contrast against the reference below which the loss of colour comes with a loss of sight."""
+_PALE_RATIO: Final = 0.75
+"""The same where nobody saw it come, against the stored view: infrared by day has the view's contrast."""
 _JUMP_LEVELS: Final = 20
 _JUMP_RATIO: Final = 0.35
 """Share of a sample of the pixels that changed since the last look: something happened to the picture."""
@@ -64,7 +66,7 @@ class PictureJudge:
         self._frozen = absent(PictureFault.FROZEN)
         self._views: tuple[StoredView, ...] = ()
         self._begun: dict[bool, StoredView] = {}
-        """From which stored view the running reference began."""
+        """By the same: whose running reference began from a stored view."""
         self._slow = SlowFaults(self.config)
         self.shown: Shown | None = None
         """The last full look; None before the first."""
@@ -130,9 +132,13 @@ class PictureJudge:
 
     def _begin(self, look: Look, *, at_s: float, size: tuple[int, int]) -> None:
         """Where a view is stored the picture is compared with it from the start, and followed from there."""
+        self._adopt(look, at_s=at_s, size=size)  # what it was like in colour tells whether fog took it away
         self._choose_mode(look)
-        stored = self._stored(look, size)
-        if stored is None or self._begun.get(self._grey) is not None:
+        self._adopt(look, at_s=at_s, size=size)
+
+    def _adopt(self, look: Look, *, at_s: float, size: tuple[int, int]) -> None:
+        stored = None if self._grey in self._begun else self._stored(look, size)
+        if stored is None:
             return
         self._begun[self._grey] = stored
         self._references[self._grey] = stored.reference.begun(at_s)
@@ -186,7 +192,7 @@ class PictureJudge:
         """Where nothing was seen before, as after a restart, what may be fog is none."""
         reference, earlier = self._trusted(look), self._earlier
         said = lens.covered(look, reference, earlier, self.config)
-        if said.present and earlier is None and reference is not None and lens.spares_near(look, reference):
+        if said.present and earlier is None and reference is not None and lens.hazy(look, reference):
             return absent(PictureFault.COVERED)
         return said
 
@@ -221,7 +227,10 @@ class PictureJudge:
 
     def _of_detail(self, look: Look) -> list[Opinion]:
         reference = self._trusted(look)
-        contrast = exposure.low_contrast(look, reference, self._earlier, self.config)
+        earlier = self._earlier
+        if earlier is None and self._grey in self._begun:
+            earlier = look  # nobody saw it come: fog or the lens is for the slow comparison to tell
+        contrast = exposure.low_contrast(look, reference, earlier, self.config)
         return [contrast, lens.blurred(look, reference, self.config)]
 
     def _of_colour(self, look: Look, told: Sequence[Opinion]) -> list[Opinion]:
@@ -251,7 +260,9 @@ class PictureJudge:
 
     def _took_colour_away(self, look: Look) -> bool:
         """Whether fog, haze or a cloth left no colour, and not the camera's night mode."""
-        reference = self._reference
+        reference, stored = self._reference, self._begun.get(False)
+        if stored is not None and math.isinf(self._colourful) and self._daylight():  # no colour seen yet
+            return look.spread < _PALE_RATIO * stored.reference.spread
         if reference is not None and look.spread < _HAZY_RATIO * reference.spread:
             return True
         return self._covered(look).present or self._colourful < self.config.faded_levels
