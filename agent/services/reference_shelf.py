@@ -7,6 +7,7 @@ under other privacy masks, is dropped with a line in the log, and learned again.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -141,7 +142,7 @@ class ReferenceShelf:
             stored = self._read(path)
             if stored is not None and stored.masks != masks_of(device):
                 log.warning("device=%s stored view %s dropped: privacy masks changed", device.id, path.name)
-                path.unlink(missing_ok=True)
+                _drop(path)
                 stored = None
             if stored is not None:
                 found.append(stored)
@@ -217,8 +218,13 @@ class ReferenceShelf:
             return None  # struck meanwhile
         except (OSError, ValueError) as error:
             log.warning("device=%s stored view %s dropped: %s", path.parent.name, path.name, error)
-            path.unlink(missing_ok=True)
+            _drop(path)
             return None
+
+
+def _drop(path: Path) -> None:
+    with contextlib.suppress(OSError):  # it is dropped again at the next look
+        path.unlink(missing_ok=True)
 
 
 def _packed(measure: Grey, kind: str) -> bytes:

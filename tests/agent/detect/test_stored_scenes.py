@@ -1,4 +1,4 @@
-"""After a restart, on rendered and encoded scenes: what is wrong is seen at the first looks, weather is not."""
+"""After a restart, on rendered and encoded scenes: what is wrong is seen at once; no weather is."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -88,6 +89,25 @@ def test_a_damaged_file_is_dropped_with_a_line_in_the_log(
         (left,) = shelf.of(device())
     assert left.view.light is Light.NIGHT and second.exists() and not first.exists()
     assert "gate-1" in caplog.text and "dropped" in caplog.text
+
+
+def test_what_cannot_even_be_removed_stops_nobody(tmp_path: Path) -> None:
+    shelf = ReferenceShelf(tmp_path)
+    shelf.keep(device(), reference())
+    (tmp_path / "gate-1" / "night-fixed.ref").mkdir()
+    assert [one.view.light for one in shelf.of(device())] == [Light.DAY]
+
+
+def test_what_a_power_cut_left_half_written_is_removed(tmp_path: Path) -> None:
+    shelf = ReferenceShelf(tmp_path)
+    shelf.keep(device(), reference())
+    stray = tmp_path / "gate-1" / ".day-fixed.ref.x1"
+    stray.write_bytes(b"half")
+    shelf.tidy()
+    assert stray.exists(), "somebody may be writing it"
+    os.utime(stray, (1.0, 1.0))
+    shelf.tidy()
+    assert not stray.exists() and len(shelf.of(device())) == 1
 
 
 def test_under_other_privacy_masks_what_was_stored_is_dropped(tmp_path: Path) -> None:
