@@ -164,6 +164,20 @@ def test_a_head_in_somebodys_hands_is_left_alone(run: Run, county: RunningCounty
     assert county.device("cam").counters["op_GotoPreset"] == 0
 
 
+@pytest.mark.usefixtures("at_gate")
+def test_an_integrated_dome_is_not_even_looked_at(
+    run: Run,  # noqa: F811
+    county: RunningCounty,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    box = tmp_path / "box.toml"
+    box.write_text(box.read_text().replace("ptz_dome", "integrated"))
+    before = dict(county.device("cam").counters)
+    status, out, err = run("ptz-check", "cam", "--yes")
+    assert status == 1 and "GotoPreset" in out + err
+    assert dict(county.device("cam").counters) == before
+
+
 def test_nothing_moves_without_a_yes_and_an_integrated_head_never(
     run: Run,  # noqa: F811
     county: RunningCounty,  # noqa: F811

@@ -11,7 +11,7 @@ from agent.detect.picture import PictureConfig, PictureJudge
 from agent.detect.scene_judge import DetectConfig, SceneJudge
 from agent.detect.vqd.look import Look
 from agent.detect.vqd.reference import Reference
-from agent.detect.vqd.stored import Light, StoredView, learned, matching
+from agent.detect.vqd.stored import Light, SlowFaults, StoredView, learned, matching
 from agent.model import Frame, Image, PictureFault
 from tests.agent.detect.mini_scene import HEIGHT, WIDTH, Camera, Float, cloth, frames, person, place
 
@@ -130,6 +130,17 @@ def test_a_clear_hour_ends_what_was_suspected() -> None:
         slow.see(Camera().look(), gap_s=HOUR_S)
     assert slow.see(Camera().look(), gap_s=HOUR_S) == set()
     assert slow.judge.shown is not None and slow.judge.shown.good
+
+
+def test_a_slow_fault_is_told_after_its_time_and_not_before() -> None:
+    slow, bad = SlowFaults(PictureConfig()), Look.at(Camera(place(8)).look())
+    view = stored()
+    told = []
+    for hour in range(26):
+        slow.see(bad, view, at_s=hour * HOUR_S, daylight=True)
+        told.append(bool(slow.standing))
+    assert told.index(True) == 24 and all(told[24:])
+    assert slow.suspected
 
 
 def test_a_head_that_turns_is_compared_with_the_view_it_looks_at() -> None:

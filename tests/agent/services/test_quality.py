@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -25,7 +26,7 @@ from agent.services.watcher import Sight, confirm_config
 from agent.video.stills import small_still
 from protocol.words import DeviceClass, Reason
 from runtime.clock import ManualClock
-from tests.agent.detect.mini_scene import Camera, cloth, place
+from tests.agent.detect.mini_scene import Camera, cloth, person, place
 from tests.agent.services.fakes import device
 
 WATCH = WatchSection()
@@ -122,6 +123,27 @@ def test_nothing_is_learned_while_a_fault_stands(tmp_path: Path) -> None:
     box = Box(tmp_path, camera=Camera(np.full((180, 320), 60.0, np.float32)))
     box.run(4000)
     assert box.named() is PictureFault.COVERED and box.stored == []
+
+
+def test_a_fault_between_makes_the_rounds_before_it_void(box: Box) -> None:
+    box.run(1300)
+    good, box.camera = box.camera, Camera(cloth(0.7), seed=9)
+    box.run(WATCH.covered_confirm_s + 700)
+    assert box.named() is PictureFault.COVERED
+    box.camera = good
+    box.run(1200)
+    assert box.named() is None and box.stored == []
+    box.run(1300)
+    assert box.stored == [(Light.DAY, "")]
+
+
+def test_nothing_is_learned_while_something_moves(box: Box) -> None:
+    walking = itertools.cycle(range(40, 280, 24))
+    box.run(60)
+    for _ in range(240):
+        box.camera.scene = person(place(), next(walking), 150)
+        box.run(10)
+    assert box.stored == []
 
 
 def test_covered_while_the_box_was_off_is_named_within_its_confirmation_time(box: Box) -> None:
