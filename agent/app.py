@@ -21,10 +21,11 @@ from pathlib import Path
 
 from agent import marks
 from agent.config import Config, DeviceSection, ObjectsSection, SearchSection
-from agent.detect.for_device import judge_for
+from agent.detect.for_device import detect_config, judge_for
 from agent.detect.object_kinds import ModelRefused
 from agent.detect.object_model import Layout, ModelSpec, ObjectDesk, ObjectModel
 from agent.detect.rules import WallTime
+from agent.detect.scene_judge import SceneJudge
 from agent.detect.vqd.sun import COUNTY, daylight
 from agent.devices import search_sentences
 from agent.devices.limits import Limits
@@ -51,8 +52,13 @@ from agent.services.governor import Governor
 from agent.services.listener import Listener
 from agent.services.logins import Logins
 from agent.services.mover import Mover
+from agent.services.preset_rounds import PresetRounds
+from agent.services.preset_truth import Truth, check
+from agent.services.preset_views import PresetViews
 from agent.services.prober import Prober
+from agent.services.quality import QualityRounds
 from agent.services.recordings import RecordingRounds
+from agent.services.reference_shelf import ReferenceShelf
 from agent.services.register import DeviceRegister
 from agent.services.reporter import BoxFacts, Reporter
 from agent.services.scene_book import SceneBook
@@ -62,7 +68,7 @@ from agent.services.unusable import UnusableDevices
 from agent.services.watcher import Watcher
 from agent.video.ring import RingBounds
 from agent.video.room import PyavRoom, VideoConfig
-from agent.video.stills import still
+from agent.video.stills import grey_of, small_still, still
 from protocol.messages import BoxEvent, Command, TwinDesired
 from protocol.topics import down_filters
 from protocol.words import DeviceClass
@@ -175,6 +181,24 @@ class BoxApp:
             merging=Merging(cool_down_s=config.watch.cool_down_s),
             clips=self.clips,
         )
+        self.references = ReferenceShelf(data_dir / "references")
+        self.quality = QualityRounds(
+            self.references,
+            sight=lambda device: self.watcher.sight(device),
+            picture=lambda device: self.watcher.picture(device),
+            show=small_still,
+            stands_at=self._stands_at,
+            section=config.quality,
+            clock=self._clock,
+        )
+        self.presets = PresetRounds(
+            self._check_presets,
+            section=config.quality,
+            log_=self.store,
+            notebook=self.notebook,
+            clock=self._clock,
+            new_episode=_new_episode,
+        )
         self.prober = Prober(log_=self.store, clock=self._clock, watch=config.watch)
         self.watcher = Watcher(
             self.video,
@@ -182,10 +206,9 @@ class BoxApp:
             stills=self.stills,
             show=still,
             judge_for=partial(
-                judge_for,
+                self._judge_for,
                 wall=wall_time(self._clock, config.box.time_zone),
                 objects=objects,
-                daylight=lambda: daylight(self._clock.now(), latitude=COUNTY[0], longitude=COUNTY[1]),
             ),
             new_episode=_new_episode,
             clock=self._clock,
@@ -216,7 +239,12 @@ class BoxApp:
         )
         self.reporter = self._make_reporter()
         self.commander = Commander(
-            {"probe": self._probe, "snapshot": self._snapshot, "recordings": self._recordings},
+            {
+                "probe": self._probe,
+                "snapshot": self._snapshot,
+                "recordings": self._recordings,
+                "retake": self._retake,
+            },
             journal=self.store,
             log_=self.store,
             clock=self._clock,
@@ -257,6 +285,9 @@ class BoxApp:
         self.recordings.on_sooner = rounds.wake
         self._work("count", self.counting.step)
         self._work("tour", self.tours.step)
+        self.references.tidy()
+        self._work("presets", self.presets.step, Backoff(base_s=5, ceiling_s=60))
+        self._work("quality", self.quality.step, Backoff(base_s=5, ceiling_s=60))
         for number in range(THREADS):
             self._work(f"probe-{number}", self.prober.step)
         self.link.start()
@@ -331,7 +362,41 @@ class BoxApp:
             if not device.is_conference and device.stream_path is None:
                 self.counting.add(device)
                 self.tours.add(device, self.devices.watch_head)
+                self.presets.add(device)
                 self._listen(device)
+
+    def _judge_for(self, device: Device, *, wall: WallTime, objects: ObjectDesk | None) -> SceneJudge:
+        """Detection for a device's stream, from what is stored of its views on."""
+        quality = self._config.quality
+        config = detect_config(device.device_class)
+        picture = replace(
+            config.picture, round_s=quality.round_min * 60.0, slow_s=quality.slow_confirm_h * 3600.0
+        )
+        judge = judge_for(
+            device,
+            wall=wall,
+            objects=objects,
+            daylight=self._daylight,
+            config=replace(config, picture=picture),
+        )
+        self.quality.adopt(device, judge)
+        return judge
+
+    def _daylight(self) -> bool | None:
+        return daylight(self._clock.now(), latitude=COUNTY[0], longitude=COUNTY[1])
+
+    def _stands_at(self, device: Device) -> str | None:
+        with contextlib.closing(self.devices.preset_head(device)) as head:
+            return head.stands_at()
+
+    def _check_presets(self, device: Device) -> Truth:
+        """Turn a head to a preset and back; what it showed at presets without a stored view is stored."""
+        shown = partial(grey_of, masks=device.privacy_masks)
+        views = PresetViews(self.references, device, shown=shown, show=small_still)
+        with contextlib.closing(self.devices.preset_head(device)) as head:
+            truth = check(head, views.of, shown=shown)
+        views.keep(truth, daylight=self._daylight(), now=self._clock.now())
+        return truth
 
     def _listen(self, device: Device) -> None:
         listener = Listener(
@@ -400,6 +465,8 @@ class BoxApp:
         self.devices.forget(name)
         self.mover.remove(name)
         self.logins.remove(name)
+        self.presets.remove(name)
+        self.quality.remove(name)
         return device
 
     def _let_go(self, name: str) -> Device | None:
@@ -424,6 +491,7 @@ class BoxApp:
                 held = self._listeners.get(device.id)
             try:
                 self.tours.rebind(device)
+                self.presets.rebind(device)
                 if not device.is_conference:
                     self.watcher.rebind(device, adapter)
                 if held is not None:
@@ -533,6 +601,15 @@ class BoxApp:
         if not self.recordings.ask_now(device):
             raise ConfigError(device, ["没有可查询录像的这个设备 / it has no recordings to ask for"])
         return f"{device} is asked for its recordings"
+
+    def _retake(self, command: Command) -> str:
+        """The view changed with good reason: learn it anew."""
+        count = self.quality.retake(command.device or "")
+        if count is None:
+            raise ConfigError(
+                command.device or "", ["没有观看这个设备的画面 / no picture of this device is watched"]
+            )
+        return f"{count} stored views of {command.device} are taken anew"
 
     def _desire(self, desired: TwinDesired) -> None:
         if self.configurator.desire(desired):

@@ -135,6 +135,28 @@ class WatchSection(Section):
     clear_confirm_s: Seconds = Field(30, description="Good picture before a fault is over.")
 
 
+class QualitySection(Section):
+    """The picture quality round: every camera's picture against what is stored of it."""
+
+    round_min: Annotated[float, Field(ge=1, le=1440)] = Field(
+        10, description="Minutes between two rounds of a camera."
+    )
+    learn_rounds: Annotated[int, Field(ge=2, le=12)] = Field(
+        3, description="Good pictures, one a round, from which a view is stored."
+    )
+    slow_confirm_h: Annotated[float, Field(ge=1, le=336)] = Field(
+        24,
+        description="Hours a slow fault (a lens that greys, a creeping cover) is there at every round before "
+        "it is told; longer than fog stays.",
+    )
+    ptz_check_h: Annotated[float, Field(ge=0, le=720)] = Field(
+        0,
+        description="Hours between two checks whether a dome turns to its presets (V13), which move it; 0: "
+        "none. Never while it tours, moves or stands at no preset.",
+    )
+    ptz_check_lookouts: bool = Field(False, description="Whether lookouts are checked too.")
+
+
 class BoundsSection(Section):
     """How much the box keeps."""
 
@@ -464,6 +486,7 @@ class Config(Section):
     box: BoxSection
     centre: CentreSection
     watch: WatchSection = WatchSection()
+    quality: QualitySection = QualitySection()
     bounds: BoundsSection = BoundsSection()
     monitor: MonitorSection = MonitorSection()
     search: SearchSection = SearchSection()

@@ -47,6 +47,14 @@ SIGHT_CHANGES = Counter(
     "Changes of the level, less or more, by what was last at its bound.",
     ["way", "cause"],
 )
+QUALITY_ROUNDS = Counter(
+    "outpost_quality_rounds", "Rounds of picture quality, one a camera, by what they were.", ["outcome"]
+)
+REFERENCES = Gauge("outpost_stored_views", "Stored views of the cameras, by light.", ["light"])
+PRESET_CHECKS = Counter(
+    "outpost_preset_checks", "Checks whether heads turn to their presets, by what was found.", ["outcome"]
+)
+HEADS_STUCK = Gauge("outpost_heads_stuck", "Heads that do not turn to their presets (V13).")
 OUTBOX_ROWS = Gauge("outpost_outbox_rows", "Entries kept in the outbox.")
 OUTBOX_OLDEST = Gauge(
     "outpost_outbox_oldest_seconds", "Age of the oldest entry the centre has not acknowledged."

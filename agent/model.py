@@ -318,6 +318,15 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class PresetSpot:
+    """A preset of a head. ``place`` is None when the device does not tell where it is."""
+
+    token: str
+    name: str
+    place: Place | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class HeadSight:
     """What a device tells of its head and tours at one moment. None: not told."""
 

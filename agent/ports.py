@@ -19,6 +19,7 @@ from agent.model import (
     HeadSight,
     Identity,
     Image,
+    PresetSpot,
     Secret,
     StreamState,
 )
@@ -91,6 +92,32 @@ class HeadWatch(Protocol):
 
     def close(self) -> None:
         """Drop the connection; idempotent."""
+        ...
+
+
+class PresetHead(Protocol):
+    """The moving head of one device, turned to its presets to see whether it does. One thread at a time."""
+
+    def presets(self) -> Sequence[PresetSpot]:
+        """All presets. Raises DeviceError."""
+        ...
+
+    def stands_at(self) -> str | None:
+        """The preset at which it stands still; None when it moves, tours, or is elsewhere. Raises
+        DeviceError, NOT_SUPPORTED without a head."""
+        ...
+
+    def turn_to(self, token: str) -> bool:
+        """Turn to a preset and wait, up to half a minute; whether the device then says that it is there.
+        Raises DeviceError, READ_ONLY with nothing sent."""
+        ...
+
+    def picture(self) -> bytes:
+        """What it shows now, a JPEG. Raises DeviceError."""
+        ...
+
+    def close(self) -> None:
+        """Drop the connections; idempotent."""
         ...
 
 

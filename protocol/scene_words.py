@@ -43,6 +43,7 @@ SCENE_WORDS: Final[Mapping[str, tuple[str, str]]] = {
     SceneTopic.LIGHT_LEVEL: ("灯亮", "Lamp on"),
     SceneTopic.SILENCE: ("计数设备无数据", "No passages counted"),
     SceneTopic.TOUR_STOPPED: ("巡航停止", "Tour stopped"),
+    SceneTopic.PTZ_STUCK: ("云台失控", "Head does not turn to its presets"),
     SceneTopic.FROZEN: ("画面冻结", "Picture frozen"),
     SceneTopic.COLOUR_CAST: ("画面偏色", "Colour cast"),
     SceneTopic.NOISE: ("画面噪声（雪花）", "Noise or snow in the picture"),

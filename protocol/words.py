@@ -156,6 +156,8 @@ class SceneTopic(StrEnum):
     """A counting device tells no passage at an hour when its road never was so quiet. No ONVIF topic is."""
     TOUR_STOPPED = "tnsop:Monitoring/TourStopped"
     """A lookout does not go on its tour. No ONVIF topic is."""
+    PTZ_STUCK = "tnsop:Monitoring/PtzStuck"
+    """A head does not turn to its presets, by what it shows (V13). No ONVIF topic is."""
     FROZEN = "tnsop:VideoSource/Freeze"
     """Packets come, the picture stands still (V05). ONVIF's SignalLoss means that there is no video."""
     COLOUR_CAST = "tnsop:VideoSource/ColourCast"

@@ -16,6 +16,7 @@ from agent.cli import (
     looking,
     passwords,
     recordings,
+    references,
     scorecard,
     search,
     settings,
@@ -89,6 +90,13 @@ def _looking(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     card.add_argument("device", nargs="*", help="缺省为已存 / id, GB code or address; absent: all kept cards")
     card.add_argument("--write", action="store_true", help="也试写，随后恢复 / try writes too, put back")
 
+    views = _dangerous(kinds, "references", references.references, "基准画面 / stored views of the cameras")
+    views.add_argument("device", nargs="?", help="缺省为全部 / id, GB code or address; all when absent")
+    views.add_argument("--retake", action="store_true", help="重新学习 / drop them, learn the present view")
+    views.add_argument("--save", type=Path, metavar="DIR", help="图片存到 / the stills into a folder")
+    truth = _dangerous(kinds, "ptz-check", references.ptz_check, "核对云台 / does the head turn; moves it")
+    truth.add_argument("device", nargs="?", help=_DEVICE)
+    truth.add_argument("--preset", metavar="TOKEN", help="转到哪个预置位 / which one; else the farthest")
     kept = _command(kinds, "recordings", recordings.recordings, "录像天数和缺失 / recorded days and gaps")
     kept.add_argument("device", nargs="?", help=_DEVICE)
     kept.add_argument("--days", type=recordings.days, default=30, metavar="N", help="天数 / 1 to 366; 30")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -20,6 +20,7 @@ from agent.detect.vqd import colour, exposure, lens, signal, view
 from agent.detect.vqd.look import Look
 from agent.detect.vqd.reference import Reference, likeness
 from agent.detect.vqd.rules import Opinion, PictureConfig, absent
+from agent.detect.vqd.stored import Light, Shown, SlowFaults, StoredView, matching
 from agent.model import Frame, Image, PictureFault
 
 __all__ = ["Opinion", "PictureConfig", "PictureJudge"]
@@ -30,6 +31,8 @@ _HEALTHY_SPACING_S: Final = 40.0
 """The oldest of so many healthy looks is two minutes old or a little more."""
 _HAZY_RATIO: Final = 0.45
 """Contrast against the reference below which the loss of colour comes with a loss of sight."""
+_PALE_RATIO: Final = 0.75
+"""The same where nobody saw it come, against the stored view: infrared by day has the view's contrast."""
 _JUMP_LEVELS: Final = 20
 _JUMP_RATIO: Final = 0.35
 """Share of a sample of the pixels that changed since the last look: something happened to the picture."""
@@ -61,6 +64,25 @@ class PictureJudge:
         self._changed_s = -math.inf
         self._present: tuple[Opinion, ...] = ()
         self._frozen = absent(PictureFault.FROZEN)
+        self._views: tuple[StoredView, ...] = ()
+        self._begun: dict[bool, StoredView] = {}
+        """By the same: whose running reference began from a stored view."""
+        self._slow = SlowFaults(self.config)
+        self.shown: Shown | None = None
+        """The last full look; None before the first."""
+
+    def begin_with(self, views: Iterable[StoredView], *, anew: bool = False) -> None:
+        """Compare with these stored views from now on; ``anew``: what was learned before is void."""
+        self._views = tuple(views)
+        self._slow.forget()
+        if anew:
+            self._references.clear()
+            self._begun.clear()
+            self._learning = []
+            self._healthy.clear()
+            self._steadiness.forget()
+            self._present = ()
+            self.shown = None
 
     @property
     def standing(self) -> tuple[Opinion, ...]:
@@ -88,13 +110,55 @@ class PictureJudge:
             return (frozen,) if was_still or frozen.present else ()
         self._sample, self._looked_s = sample, frame.mono_s
         look = Look.at(image, frame.chroma)
+        self._begin(look, at_s=frame.mono_s, size=_size(image))
         opinions = self._look(look, at_s=frame.mono_s, frozen=frozen.present)
         self._before = look
         present = tuple(opinion for opinion in opinions if opinion.present)
         if [one.fault for one in present] != [one.fault for one in self._present]:
             self._changed_s = frame.mono_s
         self._present = present
+        opinions = self._with_slow(look, opinions, at_s=frame.mono_s, size=_size(image))
+        good = not frozen.present and not any(one.present for one in opinions) and not self._slow.suspected
+        self.shown = Shown(look, frame.mono_s, _size(image), self._light, good)
         return (*opinions, frozen)
+
+    @property
+    def _light(self) -> Light | None:
+        return Light.of(grey=self._grey, daylight=self._daylight())
+
+    def _stored(self, look: Look, size: tuple[int, int]) -> StoredView | None:
+        fixed = self.config.fixed_view
+        return matching(self._views, look, light=self._light, size=size, fixed=fixed) if self._views else None
+
+    def _begin(self, look: Look, *, at_s: float, size: tuple[int, int]) -> None:
+        """Where a view is stored the picture is compared with it from the start, and followed from there."""
+        self._adopt(look, at_s=at_s, size=size)  # what it was like in colour tells whether fog took it away
+        self._choose_mode(look)
+        self._adopt(look, at_s=at_s, size=size)
+
+    def _adopt(self, look: Look, *, at_s: float, size: tuple[int, int]) -> None:
+        stored = None if self._grey in self._begun else self._stored(look, size)
+        if stored is None:
+            return
+        self._begun[self._grey] = stored
+        self._references[self._grey] = stored.reference.begun(at_s)
+        self._learning = []
+        self._healthy.clear()
+        self._steadiness.forget()
+
+    def _with_slow(
+        self, look: Look, opinions: tuple[Opinion, ...], *, at_s: float, size: tuple[int, int]
+    ) -> tuple[Opinion, ...]:
+        """What the running reference follows as if it were normal, the stored view tells."""
+        hidden = any(one.present for one in opinions)
+        if not hidden and self._slow.due(at_s):
+            stored = self._stored(look, size)
+            if stored is not None:
+                self._slow.see(look, stored, at_s=at_s, daylight=self._daylight())
+        standing = self._slow.standing
+        told = {one.fault for one in standing}
+        quick = tuple(one for one in opinions if one.present or one.fault not in told)
+        return quick if hidden else (*quick, *standing)
 
     @property
     def _reference(self) -> Reference | None:
@@ -106,13 +170,12 @@ class PictureJudge:
         return self._healthy[0][1] if self._healthy else None
 
     def _look(self, look: Look, *, at_s: float, frozen: bool) -> tuple[Opinion, ...]:
-        self._choose_mode(look)
         reference = self._reference
         told: list[Opinion] = []
         for blind in (
             exposure.dark(look, self.config),
             exposure.over_bright(look, self.config),
-            lens.covered(look, self._trusted(look), self._earlier, self.config),
+            self._covered(look),
         ):
             if blind.present:
                 self._steadiness.forget()
@@ -124,6 +187,14 @@ class PictureJudge:
         told += self._of_colour(look, told)
         self._learn(look, at_s=at_s, healthy=not frozen and not any(opinion.present for opinion in told))
         return tuple(told)
+
+    def _covered(self, look: Look) -> Opinion:
+        """Where nothing was seen before, as after a restart, what may be fog is none."""
+        reference, earlier = self._trusted(look), self._earlier
+        said = lens.covered(look, reference, earlier, self.config)
+        if said.present and earlier is None and reference is not None and lens.hazy(look, reference):
+            return absent(PictureFault.COVERED)
+        return said
 
     def _of_signal_and_view(self, look: Look, reference: Reference | None) -> list[Opinion]:
         """Noise, stripes, shaking, another view; the first that is there hides the others."""
@@ -156,7 +227,10 @@ class PictureJudge:
 
     def _of_detail(self, look: Look) -> list[Opinion]:
         reference = self._trusted(look)
-        contrast = exposure.low_contrast(look, reference, self._earlier, self.config)
+        earlier = self._earlier
+        if earlier is None and self._grey in self._begun:
+            earlier = look  # nobody saw it come: fog or the lens is for the slow comparison to tell
+        contrast = exposure.low_contrast(look, reference, earlier, self.config)
         return [contrast, lens.blurred(look, reference, self.config)]
 
     def _of_colour(self, look: Look, told: Sequence[Opinion]) -> list[Opinion]:
@@ -186,11 +260,12 @@ class PictureJudge:
 
     def _took_colour_away(self, look: Look) -> bool:
         """Whether fog, haze or a cloth left no colour, and not the camera's night mode."""
-        reference = self._reference
+        reference, stored = self._reference, self._begun.get(False)
+        if stored is not None and math.isinf(self._colourful) and self._daylight():  # no colour seen yet
+            return look.spread < _PALE_RATIO * stored.reference.spread
         if reference is not None and look.spread < _HAZY_RATIO * reference.spread:
             return True
-        covered = lens.covered(look, self._trusted(look), self._earlier, self.config)
-        return covered.present or self._colourful < self.config.faded_levels
+        return self._covered(look).present or self._colourful < self.config.faded_levels
 
     def _trusted(self, look: Look) -> Reference | None:
         """The reference, unless a head that turns looks somewhere else just now."""
@@ -239,3 +314,7 @@ def _sample(image: Image) -> Image:
     """Some thousand pixels, evenly spread."""
     step = max(image.shape[0] // 45, 1)
     return np.ascontiguousarray(image[::step, ::step])
+
+
+def _size(image: Image) -> tuple[int, int]:
+    return image.shape[0], image.shape[1]

@@ -18,6 +18,7 @@ from agent.detect.object_model import ObjectDesk, ObjectLook, with_kinds
 from agent.detect.picture import Opinion, PictureConfig, PictureJudge
 from agent.detect.rules import SceneRules, WallTime
 from agent.detect.smoke import SmokeJudge
+from agent.detect.vqd.stored import Shown, StoredView
 from agent.model import Finding, Frame, Image, PictureFault, Zone
 from protocol.words import SceneTopic
 
@@ -89,6 +90,10 @@ class SceneJudge:
         self._rules = SceneRules(zones, wall, absorb_s=self._config.background.absorb_s)
         self._daylight = daylight
         self._shape: tuple[int, ...] = ()
+        self._views: tuple[StoredView, ...] = ()
+        self._views_waiting: bool | None = None
+        """Whether stored views that the picture's judge has not got yet make what it learned void."""
+        self._shown: Shown | None = None
         self._begin()
 
     def judge(self, frame: Frame) -> Sequence[Finding]:
@@ -101,13 +106,17 @@ class SceneJudge:
         if image.shape != self._shape:  # another size is another encoder setting: nothing learned holds
             self._shape = image.shape
             self._begin()
-        if not frame.key:
+        if frame.key:
+            self._take_views()
+        else:
             return () if self._hidden_by else self._motion(image, frame, learn=False)
         opinions = self._picture.judge(replace(frame, image=image))
         if self._privacy.ratio > _TELLS_CONTRAST_TO:
             opinions = tuple(one for one in opinions if one.fault is not PictureFault.LOW_CONTRAST)
         self._hidden_by = self._hiding(self._picture.standing, image, frame)
-        return (*(_finding(opinion) for opinion in opinions), *self._motion(image, frame, learn=True))
+        moving = self._motion(image, frame, learn=True)
+        self._show(moving)
+        return (*(_finding(opinion) for opinion in opinions), *moving)
 
     @property
     def wants_run(self) -> bool:
@@ -118,11 +127,37 @@ class SceneJudge:
         """Whether a key frame that comes now shall bring its colours."""
         return self._picture.due(at_s)
 
+    def begin_with(self, views: Iterable[StoredView], *, anew: bool = False) -> None:
+        """Compare the picture with these stored views from the next frame on; ``anew``: what was learned of
+        it is void. From any thread."""
+        waiting = self._views_waiting
+        self._views = tuple(views)
+        self._views_waiting = anew or waiting is True
+
+    @property
+    def shown(self) -> Shown | None:
+        """The last full look at the picture; not good while something moves. From any thread."""
+        return self._shown
+
+    def _take_views(self) -> None:
+        if self._views_waiting is not None:
+            anew, self._views_waiting = self._views_waiting, None
+            self._picture.begin_with(self._views, anew=anew)
+            self._shown = None
+
+    def _show(self, findings: Sequence[Finding]) -> None:
+        """``findings``: of what moves."""
+        shown = self._picture.shown
+        if shown is not None and (self._shown is None or self._shown.at_s != shown.at_s):
+            moving = any(one.present for one in findings)
+            self._shown = replace(shown, good=shown.good and not moving)
+
     def _begin(self) -> None:
         self._home = Background(self._config.background)
         self._elsewhere = None
         self._elsewhere_frames = 0
         self._picture = PictureJudge(self._config.picture, daylight=self._daylight)
+        self._picture.begin_with(self._views)
         self._hidden_by = None
         self.seen = None
         self._smoke = SmokeJudge() if self._config.smoke else None

@@ -27,6 +27,7 @@ from agent.devices.limits import Limits
 from agent.devices.login_memory import STREAM_REST_TOPIC, LoginMemory
 from agent.devices.notifications import Tally
 from agent.devices.pins import Pins
+from agent.devices.preset_head import OnvifPresetHead
 from agent.devices.recordings import RecordingReader
 from agent.devices.rtsp import RtspAdapter
 from agent.devices.scorecard import Card, Examiner, Mark, Pace, Scorecards
@@ -201,6 +202,11 @@ class OnvifRoom:
     def watch_head(self, device: Device) -> HeadWatch:
         """The moving head of a device. Raises DeviceError NOT_SUPPORTED for one without ONVIF."""
         return OnvifHeadWatch(self.upkeep(device), device)
+
+    def preset_head(self, device: Device) -> OnvifPresetHead:
+        """The head of a device, to be turned to its presets. Raises DeviceError NOT_SUPPORTED for one without
+        ONVIF."""
+        return OnvifPresetHead(self.upkeep(device), self.open(device))
 
     def password_change(self, vault: Vault) -> PasswordChange:
         """The two phases of changing a device's password, through this room."""

@@ -27,6 +27,7 @@ APART: Final = DEVICE_HEALTH_TOPICS | {
     SceneTopic.RELAY,
     SceneTopic.SILENCE,
     SceneTopic.TOUR_STOPPED,
+    SceneTopic.PTZ_STUCK,
 }
 """What only one source can tell, or tells of several parts under one topic: never merged, ended at once."""
 ZONE_DECIDES: Final = frozenset({SceneTopic.OBJECTS_INSIDE})

@@ -72,6 +72,7 @@ LONGEST_S: Final[Mapping[SceneTopic, float | None]] = {
     SceneTopic.SHAKE: CONDITION_S,
     SceneTopic.SILENCE: None,
     SceneTopic.TOUR_STOPPED: None,
+    SceneTopic.PTZ_STUCK: None,
     **dict.fromkeys(DEVICE_HEALTH_TOPICS, None),
 }
 """How long a start may go without its end; None: until the device says so. A failed disk stays failed."""

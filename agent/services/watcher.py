@@ -149,6 +149,11 @@ class Watcher:
         image = eye.watch.still() if eye is not None and eye.watch is not None else None
         return self._keep(eye.device, image) if eye is not None and image is not None else None
 
+    def picture(self, device: str) -> Image | None:
+        """The last picture, BGR, no masks in it: not to be shown as it is. None without a fresh one."""
+        eye = self._eyes.get(device)
+        return eye.watch.still() if eye is not None and eye.watch is not None else None
+
     def record(self, device: str, since_s: float, until_s: float) -> Recording | None:
         """Begin a clip of a device's stream; None when it is not watched."""
         eye = self._eyes.get(device)

@@ -6,13 +6,17 @@ import cv2
 import numpy as np
 
 from agent.detect.background import Grey, Mask, correlation
-from agent.detect.vqd.look import COLUMNS, ROWS, Look
+from agent.detect.vqd.look import COLUMNS, INNER, ROWS, Look, fine_structure
 from agent.detect.vqd.reference import FEWEST_BLOCKS, Reference, sharpness
 from agent.detect.vqd.rules import Opinion, PictureConfig, absent, clear, opinion
 from agent.model import PictureFault
 
 _GONE = 0.3
 """Share of its edge pixels that a block must have kept."""
+_FOG_RATIO = 0.5
+_THROUGH = 0.3
+_FAR = np.repeat(np.arange(ROWS) < 3, COLUMNS)
+_NEAR = np.repeat(np.arange(ROWS) >= 6, COLUMNS)
 
 
 def covered(look: Look, reference: Reference | None, before: Look | None, config: PictureConfig) -> Opinion:
@@ -39,6 +43,22 @@ def covered(look: Look, reference: Reference | None, before: Look | None, config
     return Opinion(fault, True, share, f"edges gone in {share:.0%} of {int(edged.sum())} blocks")
 
 
+def hazy(look: Look, reference: Reference) -> bool:
+    """Whether lost edges may be the air's doing: what was there shows through, or what is near has its edges.
+
+    For a picture of which nothing was seen before: then nobody knows whether it crept in.
+    """
+    gone = reference.edged & (look.edges < _GONE * reference.edges)
+    inner = _picture_of(gone)[INNER]
+    usual = fine_structure(reference.small)[INNER]
+    if correlation(look.fine[inner], usual[inner]) > _THROUGH:
+        return True
+    far, near = (reference.edged & rows for rows in (_FAR, _NEAR))
+    if min(far.sum(), near.sum()) < 3:
+        return False
+    return bool(gone[near].mean() < _FOG_RATIO * gone[far].mean())
+
+
 def blurred(look: Look, reference: Reference | None, config: PictureConfig) -> Opinion:
     """Sharpness far below the view's own."""
     fault = PictureFault.BLURRED
@@ -57,10 +77,15 @@ def blurred(look: Look, reference: Reference | None, config: PictureConfig) -> O
 
 def _same_but_soft(look: Look, reference: Reference, gone: Mask) -> bool:
     """Whether the blocks that lost their edges still show what was there, out of focus or in fog."""
-    blocks = gone.reshape(ROWS, COLUMNS).astype(np.uint8)
-    where = cv2.resize(blocks, (160, 90), interpolation=cv2.INTER_NEAREST).astype(np.bool_)
+    where = _picture_of(gone)
     now, before = _soft(look.small, 4), _soft(reference.small, 4)
     return correlation(now[where], before[where]) > 0.75
+
+
+def _picture_of(blocks: Mask) -> Mask:
+    """The blocks as a mask of a small picture, shape (90, 160)."""
+    grid = blocks.reshape(ROWS, COLUMNS).astype(np.uint8)
+    return cv2.resize(grid, (160, 90), interpolation=cv2.INTER_NEAREST).astype(np.bool_)
 
 
 def _soft(picture: Grey, sigma_px: float) -> Grey:

@@ -17,6 +17,7 @@ _LEAST_STRUCTURE = 1.5
 """Deviation of the fine structure, grey levels, below which a view cannot be told from another."""
 _SHARPNESS_SPACING_S = 60.0
 """So that 61 values are an hour: what becomes dull within an hour is still told."""
+_BEGUN_VALUES = 30
 
 
 @dataclass(slots=True)
@@ -49,6 +50,40 @@ class Reference:
             at_s=at_s,
         )
         made._sharpness.extend(sharpness(look, made.telling) for look in looks)
+        return made
+
+    @classmethod
+    def stored(
+        cls,
+        *,
+        small: Grey,
+        edges: Grey,
+        contrast: Grey,
+        down: Grey,
+        across: Grey,
+        spread: float,
+        chroma: Grey | None,
+        usual_sharpness: float,
+    ) -> Reference:
+        """One that was learned before, from its measures."""
+        made = cls(small, edges, contrast, down, across, spread, chroma, 0.0)
+        made._sharpness.append(usual_sharpness)
+        return made
+
+    def begun(self, at_s: float) -> Reference:
+        """A copy to follow the picture from now on. What it was sharp by counts for half an hour."""
+        chroma = None if self.chroma is None else self.chroma.copy()
+        made = Reference(
+            self.small.copy(),
+            self.edges.copy(),
+            self.contrast.copy(),
+            self.down.copy(),
+            self.across.copy(),
+            self.spread,
+            chroma,
+            at_s,
+        )
+        made._sharpness.extend([self.usual_sharpness] * _BEGUN_VALUES)
         return made
 
     def follow(self, look: Look, *, at_s: float, follow_s: float) -> None:

@@ -74,6 +74,10 @@ class PictureConfig:
     """Healthy looks that make the first reference."""
     follow_s: float = 300.0
     """Time constant with which the reference follows: evening and fog, not somebody's hand."""
+    round_s: float = 600.0
+    """A look is compared with the stored view so often."""
+    slow_s: float = 86_400.0
+    """What is there at every such comparison for so long is a slow fault."""
     faded_levels: float = 6.0
     """A camera that switches to grey had more colour than this just before; fog takes it bit by bit."""
 
