@@ -20,9 +20,10 @@ from pathlib import Path
 from agent import marks
 from agent.devices import identity_sentences
 from agent.devices.discovery import reference_at
+from agent.devices.identity import read_device_information
 from agent.devices.neighbours import NEIGHBOURS, mac_at
 from agent.devices.session import Session
-from agent.errors import DeviceTrouble
+from agent.errors import DeviceError, DeviceTrouble
 from agent.marks import Marks, Match
 from agent.model import Device, Identity
 from agent.ports import Register
@@ -62,6 +63,8 @@ class Doorplate:
         self._tells = True
         self._announces = True
         self._last_shown: Marks | None = None
+        self._heard: Marks | None = None
+        """What it told after a log-in while nothing was known of it; None before it was asked."""
         self._sure = False
         self._silent_looks: int | None = None
         """Looks in a row without a reference since there was one; None before there ever was."""
@@ -82,7 +85,20 @@ class Doorplate:
     @property
     def may_be_integrated(self) -> bool:
         """Whether the device may be one that the ledger has as integrated, by what is known and was shown."""
-        return self._register.may_be_integrated(self._device.id, self._last_shown or Marks())
+        shown = marks.merged(self._heard or Marks(), self._last_shown or Marks())
+        return self._register.may_be_integrated(self._device.id, shown)
+
+    def before_write(self, session: Session) -> None:
+        """Have a device of which nothing is known tell its serial number, once: not every make shows anything
+        to strangers. Raises DeviceError; one that has no such answer is written to as it is."""
+        if self._heard is not None or self._register.knows(self._device.id):
+            return
+        try:
+            self._heard = marks.of_identity(read_device_information(session))
+        except DeviceError as error:
+            if error.kind not in (DeviceTrouble.NOT_SUPPORTED, DeviceTrouble.BAD_ANSWER):
+                raise
+            self._heard = Marks()
 
     def told(self, session: Session, identity: Identity) -> None:
         """Compare what a device tells that let the box in, and learn it. Raises DeviceError OTHER_DEVICE."""
@@ -101,7 +117,7 @@ class Doorplate:
         """A connection failed: look anew, by every way there is, before the next question."""
         with self._lock:
             self._tells = self._announces = True
-            self._last_shown = None
+            self._last_shown = self._heard = None
 
     def _judge(self, session: Session, met: Marks, *, logged_in: bool = False) -> Match:
         opinion = self._register.judge(self._device.id, met, logged_in=logged_in)

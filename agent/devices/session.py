@@ -601,6 +601,8 @@ class Session:
             return
         if not self.device.writable:
             raise self.error(DeviceTrouble.READ_ONLY, sentences.read_only(self.where, operation))
+        if self.account.doorplate is not None:
+            self.account.doorplate.before_write(self)
         self._writing = operation
         self._require_not_integrated()
 

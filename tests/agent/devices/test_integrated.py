@@ -372,6 +372,21 @@ def test_a_row_with_marks_of_an_integrated_device_is_only_read(
         assert counted == (0, 0)
 
 
+def test_one_that_shows_nothing_is_asked_who_it_is_before_it_is_written_to(
+    county: RunningCounty, tmp_path: Path
+) -> None:
+    """Some makes show strangers nothing, and one fleet has one password."""
+    device = county.device()
+    told = device.identity
+    police = made(vendor=told.manufacturer, serial=told.serial)
+    with double(county, tmp_path, police) as there:
+        row = replace(there.new, password=there.police.password)
+        with contextlib.closing(there.room.upkeep(row)) as upkeep, pytest.raises(DeviceError) as caught:
+            upkeep.power.reboot()
+        assert caught.value.kind is DeviceTrouble.READ_ONLY
+        assert device.counters["op_SystemReboot"] == 0
+
+
 def test_the_first_question_of_a_session_is_no_write_to_an_integrated_device(
     county: RunningCounty, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
