@@ -92,9 +92,12 @@ def crossings(line: tuple[Point, ...], start: Point, end: Point) -> int:
 
 def _crossing(a: Point, b: Point, start: Point, end: Point) -> int:
     before, after = _turn(a, b, start), _turn(a, b, end)
-    if before * after >= 0:  # a way that begins or ends on the line has not crossed it
+    if (
+        before == 0 or after == 0 or (before > 0) == (after > 0)
+    ):  # one that begins or ends on it has not crossed
         return 0
-    first, last = _turn(start, end, a), _turn(start, end, b)
+    here, there = sorted((start, end))  # so that the way back meets the same points in the same place
+    first, last = _turn(here, there, a), _turn(here, there, b)
     if (first > 0) == (last > 0):
         return 0
     return 1 if after > 0 else -1
