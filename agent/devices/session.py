@@ -280,6 +280,7 @@ class Session:
 
         Raises DeviceError; READ_ONLY before anything is sent where the class of the device forbids writes.
         """
+        self._require_no_others_port(endpoint)
         self._require_allowed(operation)
         self._require_rested()
         self._require_own_port(endpoint)
@@ -301,9 +302,9 @@ class Session:
         The log-in is settled before by a small question, so that a refusal costs no second upload. Raises
         DeviceError; HUNG and BAD_ANSWER leave open whether the device carried it out.
         """
+        self._require_no_others_port(question.endpoint)
         self._require_allowed(question.operation, question.envelope)
         self._require_rested()
-        self._require_no_others_port(question.endpoint)
         mode = self._settled_mode(question.endpoint)
         with contextlib.nullcontext() if mode is None else self._trying():
             return self._with_file(question, file, mode, size_bytes=size_bytes)
