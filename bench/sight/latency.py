@@ -90,6 +90,7 @@ def watch(ends: float, ports: Sequence[int]) -> None:
             "centre": {"host": "127.0.0.1", "port": free_port(), "mac_key_file": str(folder / "key")},
             "monitor": {"port": 0},
             "device": devices,
+            "watch": {"cool_down_s": 0},  # else a visit soon after another goes on with its event
         }
         fatal: list[str] = []
         app = BoxApp(parse_config(given, where="bench"), on_fatal=fatal.append)
