@@ -127,6 +127,7 @@ class BoxApp:
             key=key,
             clock=self._clock,
             max_rows=config.bounds.outbox_rows,
+            max_bytes=config.bounds.outbox_mb * 1024**2,
             grace_s=config.bounds.grace_h * 3600.0,
         )
         self.stills = StillSpool(

@@ -161,6 +161,13 @@ class BoundsSection(Section):
     """How much the box keeps."""
 
     outbox_rows: int = Field(500_000, ge=1_000, le=10_000_000, description="Log entries kept at most.")
+    outbox_mb: int = Field(
+        1_024,
+        ge=16,
+        le=100_000,
+        description="Megabytes of the log's file at most. As the log fills, canaries (above a quarter), mere "
+        "motion (a half) and counts (three quarters) are written no more; what was not written is told.",
+    )
     grace_h: int = Field(
         72, ge=1, le=720, description="Hours an acknowledged entry is kept for a restored county."
     )

@@ -7,7 +7,8 @@ from prometheus_client import Counter, Gauge, Histogram
 REFUSED = Counter("outpost_refused", "Messages and entries not let in, by reason.", ["refusal"])
 ENTRIES = Counter("outpost_entries", "Log entries by what became of them.", ["outcome"])
 """stored; of these applied, waiting (behind a gap) or late (below what was applied); duplicate, conflict
-(another body than before); declared_lost (by the box's gap records)."""
+(another body than before); declared_lost (by the box's gap records); shed (never
+written by a filling outbox: its shed records)."""
 MESSAGES = Counter("outpost_messages", "MQTT messages received, by class of topic.", ["kind"])
 INGEST_SECONDS = Histogram(
     "outpost_ingest_seconds",

@@ -261,6 +261,20 @@ class Gap(Frozen):
         return self
 
 
+EntryKind = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_.]{1,40}$")]
+
+
+class Shed(Frozen):
+    """Entries that a filling outbox did not write, by rule: they took no sequence, and this counts them."""
+
+    kind: ClassVar[str] = "shed"
+    since: Time
+    """When the first of them was not written, on the box's clock."""
+    until: Time
+    entries: Annotated[dict[EntryKind, Sequence], Field(min_length=1, max_length=32)]
+    """How many of each kind."""
+
+
 class Quarantined(Frozen):
     """Stands in the place of an entry that the way to the centre refused five times."""
 
@@ -282,6 +296,7 @@ ENTRY_KINDS: Final[dict[str, type[Frozen]]] = {
         BoxEvent,
         Canary,
         Gap,
+        Shed,
         Quarantined,
     )
 }

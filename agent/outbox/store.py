@@ -6,6 +6,9 @@ have been sent. Nothing unacknowledged is deleted without a gap record in its pl
 disk changed is noticed by its MAC before it is sent. A damaged file is moved aside, never overwritten,
 and the box says so.
 
+It is bounded in rows and bytes. As it fills, what the county misses least is written no more and counted
+(``worth``); then acknowledged entries make room; then the oldest unsent go and are declared.
+
 (WAL with synchronous NORMAL lost 327 of 3,637 entries in 38 power cuts; FULL lost none in 264 faults.)
 """
 
@@ -13,6 +16,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sqlite3
 import threading
 import time
@@ -21,12 +25,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from agent.errors import ConfigError, StoreBroken, StoreFull
 from agent.metrics import OUTBOX_BROKEN, OUTBOX_DROPPED, OUTBOX_ROWS
+from agent.outbox.ballast import Ballast
+from agent.outbox.worth import SHED_ABOVE, Valve
 from protocol.codec import BATCH_BYTES, BATCH_ENTRIES, WINDOW_ENTRIES, encode_entry, is_intact
 from protocol.ids import is_epoch, new_epoch
-from protocol.messages import BoxEvent, CommandResult, Frozen, Gap, Quarantined
+from protocol.messages import BoxEvent, CommandResult, Frozen, Gap, Quarantined, Shed, format_time
 from runtime.clock import Clock
 
 log = logging.getLogger(__name__)
@@ -34,7 +41,15 @@ log = logging.getLogger(__name__)
 SCHEMA_VERSION = 1
 DROP_BLOCK = 100
 """Unacknowledged entries given up at once when the bound is reached; the gap record before them grows."""
+ROOM_TRIES = 8
+"""A large entry may need more than one block given up."""
 SMALLEST_PAGE_BYTES = 512
+WAL_PAGES = 200
+"""Pages in the log before they are moved into the file: 0.8 MB, and no more than twice that on the disk."""
+FULL_BYTES = 256 * 1024
+"""A disk with less is full: what cannot be opened on it is not damaged."""
+SHED_TOLD_S = 3600.0
+"""How long entries are shed before it is said how many."""
 COMMAND_KEPT_S = 90 * 86_400.0
 """How long a command's id is remembered after it ended: longer than any command is valid."""
 
@@ -84,6 +99,8 @@ class Store:
         key: bytes,
         clock: Clock,
         max_rows: int = 500_000,
+        max_bytes: int = 1024**3,
+        ballast_bytes: int = 4 * 1024**2,
         grace_s: float = 72 * 3600.0,
     ) -> None:
         self._path = path
@@ -91,25 +108,33 @@ class Store:
         self._key = key
         self._clock = clock
         self._max_rows = max_rows
+        self._valve = Valve()
+        self._shed_told_s = clock.monotonic() - SHED_TOLD_S
         self._grace_s = grace_s
         self._lock = threading.RLock()
         self._listener: Callable[[], None] = lambda: None
         self._on_loss_told: Callable[[], None] = lambda: None
         self._lost = False
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._ballast = Ballast(path.with_name(f"{path.name}.ballast"), ballast_bytes)
         moved_to = None
         try:
-            self._db = _open(path)
+            self._db = self._opened()
         except StoreBroken as broken:
             moved_to = str(broken)
             OUTBOX_BROKEN.inc()
             log.error("outbox=%s is damaged and was moved to %s; a new one begins", path, moved_to)
-            self._db = _open(path)
+            self._db = self._opened()
+        self._page_bytes = int(self._db.execute("PRAGMA page_size").fetchone()[0])
+        self._max_pages = max(1, max_bytes // self._page_bytes)
+        self._db.execute(f"PRAGMA max_page_count={self._max_pages}")
+        self._ballast.lay()
         self.epoch = self._meta("epoch")
         self._next = int(self._meta("next_sequence"))
         self._upto = int(self._meta("upto"))
         self._session = int(self._meta("session"))
         self._unwritten = 0
+        self._shed = self._meta("shed")
         self.boot_reason = self._boot_reason(moved_to)
         self._rows = int(self._db.execute("SELECT count(*) FROM entry").fetchone()[0])
         OUTBOX_ROWS.set(self._rows)
@@ -136,10 +161,17 @@ class Store:
     def append(
         self, data: Frozen, *, at: datetime, subject: str | None = None, severity: str = "INFO"
     ) -> int:
-        """Write one entry durably; returns its sequence. Raises ProtocolError when it is too large and
-        StoreFull when the disk refuses (nothing is written then; how many were not is the first entry
-        that is written again). The result of a command ends the command in the same transaction."""
+        """Write one entry durably; returns its sequence, or 0 when a filling outbox sheds it by rule.
+
+        Raises ProtocolError when it is too large and StoreFull when the disk refuses (nothing is written
+        then; how many were not is the first entry that is written again). The result of a command ends the
+        command in the same transaction."""
         with self._lock:
+            fill = self._fill()
+            self._tell_shed(fill)
+            if self._valve.sheds(data, fill=fill):
+                self._count_shed(data)
+                return 0
             if self._unwritten:
                 detail = f"磁盘已满，有内容未能写入 / {self._unwritten} entries found no room on the disk"
                 self._write(BoxEvent(what="entries_dropped", detail=detail), at=at, severity="ERROR")
@@ -151,21 +183,30 @@ class Store:
     def _write(self, data: Frozen, *, at: datetime, severity: str, subject: str | None = None) -> int:
         sequence = self._next
         body = self._encode(data, sequence=sequence, at=at, subject=subject, severity=severity)
-        try:
-            if self._rows >= self._max_rows:
-                self._make_room()
-            with self._transaction():
-                self._insert(sequence, data, body)
-                self._set_meta("next_sequence", str(sequence + 1))
-                if isinstance(data, CommandResult):
-                    self._end_command(data.command, data.outcome, data.detail)
-        except StoreFull:
-            self._unwritten += 1
-            OUTBOX_DROPPED.labels(reason="disk").inc()
-            raise
+        if self._rows >= self._max_rows:
+            self._gave_room()
+        for tries_left in reversed(range(ROOM_TRIES)):
+            try:
+                self._commit_entry(sequence, data, body)
+                break
+            except StoreFull:
+                if tries_left and (self._dropped_ballast() or self._gave_room()):
+                    continue
+                self._unwritten += 1
+                OUTBOX_DROPPED.labels(reason="disk").inc()
+                raise
         self._next = sequence + 1
         self._count(+1)
         return sequence
+
+    def _commit_entry(self, sequence: int, data: Frozen, body: bytes) -> None:
+        with self._transaction():
+            self._insert(sequence, data, body)
+            self._set_meta("next_sequence", str(sequence + 1))
+            if isinstance(data, CommandResult):
+                self._end_command(data.command, data.outcome, data.detail)
+            if isinstance(data, Shed):
+                self._set_meta("shed", "")
 
     def next_session(self) -> int:
         """A session number larger than any before, also after a new installation.
@@ -209,6 +250,8 @@ class Store:
                     (now_s - COMMAND_KEPT_S,),
                 )
             self._count(-purged)
+            if self._ballast.lay():
+                self._db.execute(f"PRAGMA max_page_count={self._max_pages}")
         return purged
 
     def declare_missing(self, first: int, last: int, *, reason: str) -> None:
@@ -396,24 +439,82 @@ class Store:
             "INSERT INTO entry VALUES (?, ?, ?, ?)", (sequence, kind, self._clock.now().timestamp(), body)
         )
 
-    def _make_room(self) -> None:
-        """Acknowledged rows go first; then a block is given up, with a gap record in its place."""
+    def _opened(self) -> sqlite3.Connection:
+        """Open the file; on a full disk with the ballast's room."""
+        try:
+            return _open(self._path)
+        except ConfigError:
+            if not self._ballast.drop():
+                raise
+            return _open(self._path)
+
+    def _dropped_ballast(self) -> bool:
+        """On a full disk: give its room to the log, not to the file, which grows no more until the ballast
+        is back. Pages it could not be moved to would keep the log from ever beginning anew."""
+        if not self._ballast.drop():
+            return False
+        pages = int(self._db.execute("PRAGMA page_count").fetchone()[0])
+        self._db.execute(f"PRAGMA max_page_count={pages}")
+        return True
+
+    def _fill(self) -> float:
+        """Which share of the outbox waits, 0 to 1, by rows or by bytes, whichever is more."""
+        waiting = max(0, self._next - 1 - self._upto)
+        if waiting * 4 < self._max_rows and self._rows == 0:
+            return 0.0
+        pages, free = (
+            int(self._db.execute(f"PRAGMA {word}").fetchone()[0]) for word in ("page_count", "freelist_count")
+        )
+        share = min(1.0, waiting / max(1, self._rows))
+        return max(min(waiting, self._rows) / self._max_rows, share * (pages - free) / self._max_pages)
+
+    def _count_shed(self, data: Frozen) -> None:
+        """Note that it was not written; on the disk, for what is lost is declared also after a power cut."""
+        kind: str = data.kind  # type: ignore[attr-defined]
+        OUTBOX_DROPPED.labels(reason="shed").inc()
+        now = format_time(self._clock.now())
+        counts: dict[str, Any] = json.loads(self._shed) if self._shed else {"since": now, "entries": {}}
+        if not self._shed:
+            self._shed_told_s = self._clock.monotonic()
+        counts["until"] = now
+        counts["entries"][kind] = counts["entries"].get(kind, 0) + 1
+        self._shed = json.dumps(counts)
         with self._transaction():
-            freed = self._db.execute(
-                "DELETE FROM entry WHERE sequence IN (SELECT sequence FROM entry WHERE sequence <= ? "
-                "ORDER BY sequence LIMIT ?)",
-                (self._upto, DROP_BLOCK),
-            ).rowcount
-            if freed == 0:
-                freed = self._give_up_oldest()
+            self._set_meta("shed", self._shed)
+
+    def _tell_shed(self, fill: float) -> None:
+        """Say how many were shed: every hour, and when the outbox has emptied. The first entry of a run
+        tells what an earlier run shed."""
+        if not self._shed:
+            return
+        waited_s = self._clock.monotonic() - self._shed_told_s
+        if fill <= min(SHED_ABOVE.values()) or waited_s >= SHED_TOLD_S:
+            self._write(Shed.model_validate_json(self._shed), at=self._clock.now(), severity="WARN")
+            self._shed = ""
+
+    def _gave_room(self) -> bool:
+        """Acknowledged rows go first; then a block is given up, with a gap record in its place. Whether any
+        went: entries that may have been sent stay, and on a full disk even deleting may fail."""
+        try:
+            with self._transaction():
+                freed = self._db.execute(
+                    "DELETE FROM entry WHERE sequence IN (SELECT sequence FROM entry WHERE sequence <= ? "
+                    "ORDER BY sequence LIMIT ?)",
+                    (self._upto, DROP_BLOCK),
+                ).rowcount
+                if freed == 0 and self._rows > WINDOW_ENTRIES + DROP_BLOCK:
+                    freed = self._give_up_oldest()
+        except StoreFull:
+            return False
         self._count(-freed)
+        return freed > 0
 
     def _give_up_oldest(self) -> int:
         """Give up the oldest entries that cannot have been sent: a sent one may be at the centre already,
         and must not come again as a gap record. Returns by how many rows there are fewer."""
-        window = min(WINDOW_ENTRIES, max(0, self._rows - DROP_BLOCK))
         rows = self._db.execute(
-            "SELECT sequence, kind, body FROM entry ORDER BY sequence LIMIT ? OFFSET ?", (DROP_BLOCK, window)
+            "SELECT sequence, kind, body FROM entry ORDER BY sequence LIMIT ? OFFSET ?",
+            (DROP_BLOCK, WINDOW_ENTRIES),
         ).fetchall()
         first, last = _covered_from(*rows[0]), rows[-1][0]
         gap = Gap(first=first, last=last, entries=last - first + 1, reason="outbox_full")
@@ -492,7 +593,7 @@ def _open(path: Path) -> sqlite3.Connection:
     except sqlite3.DatabaseError as error:
         if db is not None:
             db.close()
-        if isinstance(error, sqlite3.OperationalError) and not _is_damage(error):
+        if isinstance(error, sqlite3.OperationalError) and (not _is_damage(error) or _is_full(path)):
             raise ConfigError(str(path), [f"无法打开 / cannot be opened: {error}"]) from error
         raise StoreBroken(_move_aside(path)) from error
     except BaseException:
@@ -500,6 +601,12 @@ def _open(path: Path) -> sqlite3.Connection:
             db.close()
         raise
     return db
+
+
+def _is_full(path: Path) -> bool:
+    """A full disk shows itself as an I/O error too: it damages nothing, and moving files would lose them."""
+    told = os.statvfs(path.parent)
+    return told.f_bavail * told.f_frsize < FULL_BYTES
 
 
 def _is_damage(error: sqlite3.OperationalError) -> bool:
@@ -510,6 +617,7 @@ def _is_damage(error: sqlite3.OperationalError) -> bool:
 def _prepare(db: sqlite3.Connection, path: Path) -> None:
     db.execute("PRAGMA journal_mode=WAL")
     db.execute("PRAGMA synchronous=FULL")
+    db.execute(f"PRAGMA wal_autocheckpoint={WAL_PAGES}")
     if db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
         raise sqlite3.DatabaseError("quick_check failed")
     version = int(db.execute("PRAGMA user_version").fetchone()[0])
@@ -520,6 +628,7 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
         raise ConfigError(str(path), [f"数据库版本较新，请装回新版软件 / {problem}"])
     elif version != SCHEMA_VERSION:
         raise sqlite3.DatabaseError(f"schema {version} never was")
+    db.execute("INSERT OR IGNORE INTO meta VALUES ('shed', '')")
     _check_meta(db)
 
 

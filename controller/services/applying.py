@@ -27,7 +27,7 @@ from controller.services.incidents import Finding
 from controller.services.village import Village, evidence_of
 from protocol.codec import Received
 from protocol.errors import Refusal
-from protocol.messages import ENTRY_KINDS, BoxEvent, DeviceHealth, DeviceIdentity, Frozen, Gap, Scene
+from protocol.messages import ENTRY_KINDS, BoxEvent, DeviceHealth, DeviceIdentity, Frozen, Gap, Scene, Shed
 
 log = logging.getLogger(__name__)
 
@@ -469,12 +469,23 @@ def _gap(village: Village, entry: LogEntry) -> None:
     ENTRIES.labels(outcome="declared_lost").inc(data.entries)
 
 
+def _shed(village: Village, entry: LogEntry) -> None:
+    data = entry.data
+    assert isinstance(data, Shed)
+    log.warning(
+        "box=%s did not write %s between %s and %s: its outbox was filling",
+        village.box.id, dict(data.entries), data.since, data.until,
+    )  # fmt: skip
+    ENTRIES.labels(outcome="shed").inc(sum(data.entries.values()))
+
+
 _MEANINGS: Final[dict[str, Callable[[Village, LogEntry], None]]] = {
     DeviceHealth.kind: _health,
     DeviceIdentity.kind: _identity,
     Scene.kind: _scene,
     BoxEvent.kind: _box_event,
     Gap.kind: _gap,
+    Shed.kind: _shed,
 }
 """What an entry does to the state. A kind that is not listed is kept in the log and does nothing here."""
 

@@ -40,6 +40,7 @@ from tests.support.wire import (
 
 ids = st.from_regex(r"[a-z0-9-]{1,40}", fullmatch=True)
 words = st.from_regex(r"[a-z0-9_]{1,40}", fullmatch=True)
+kinds = st.from_regex(r"[a-z0-9_.]{1,40}", fullmatch=True)
 hashes = st.from_regex(r"[0-9a-f]{64}", fullmatch=True)
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 counts = st.integers(0, LARGEST)
@@ -142,6 +143,12 @@ ENTRIES: dict[str, st.SearchStrategy[Frozen]] = {
     "box.event": made("box.event", what=words, detail=texts),
     "canary": made("canary", number=counts),
     "gap": st.tuples(gaps, words).map(lambda pair: Gap.model_validate({**pair[0], "reason": pair[1]})),
+    "shed": made(
+        "shed",
+        since=times,
+        until=times,
+        entries=st.dictionaries(kinds, st.integers(1, LARGEST), min_size=1, max_size=32),
+    ),
     "quarantined": made("quarantined", sha256=hashes, refused_because=texts),
 }
 gauges = st.fixed_dictionaries(

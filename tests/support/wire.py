@@ -23,6 +23,7 @@ from protocol.messages import (
     RecordingState,
     Scene,
     Session,
+    Shed,
     TwinDesired,
     TwinReported,
 )
@@ -107,6 +108,13 @@ EXAMPLES: Final[tuple[Frozen, ...]] = (
     BoxEvent(what="boot", detail="after_crash"),
     Canary(number=12),
     Gap(first=401, last=500, entries=100, reason="outbox_full"),
+    Shed.model_validate(
+        {
+            "since": "2026-11-20T08:00:00.000Z",
+            "until": "2026-11-23T01:05:00.000Z",
+            "entries": {"canary": 780, "scene": 12_404, "passage.count": 65},
+        }
+    ),
     Quarantined(sha256=_HASH, refused_because="Packet too large"),
     Session.model_validate(
         {

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -22,7 +24,17 @@ from agent.errors import ConfigError, StoreFull
 from agent.outbox.store import COMMAND_KEPT_S, DROP_BLOCK, Row, Store
 from protocol.codec import BATCH_BYTES, BATCH_ENTRIES, WINDOW_ENTRIES, Received, decode_batch, join_batch
 from protocol.errors import ProtocolError, Refusal
-from protocol.messages import BoxEvent, Canary, CommandResult, DeviceIdentity, Gap, Quarantined
+from protocol.messages import (
+    BoxEvent,
+    Canary,
+    CommandResult,
+    DeviceIdentity,
+    Gap,
+    PassageCount,
+    Quarantined,
+    Scene,
+    Shed,
+)
 from runtime.clock import ManualClock
 from tests.support.processes import wait_until
 from tests.support.wire import BOX, KEY, LOG
@@ -40,10 +52,10 @@ def opened(folder: Path, *, clock: ManualClock | None = None, **options: Any) ->
 
 
 def write(store: Store, count: int = 1) -> int:
-    """Write canaries; returns the last sequence."""
+    """Write what is never shed; returns the last sequence."""
     clock = ManualClock()
     for _ in range(count):
-        last = store.append(Canary(number=store.last + 1), at=clock.now())
+        last = store.append(BoxEvent(what="noted", detail=str(store.last + 1)), at=clock.now())
     return last
 
 
@@ -126,13 +138,13 @@ _WRITER = """
 import sys
 from pathlib import Path
 from agent.outbox.store import Store
-from protocol.messages import Canary
+from protocol.messages import BoxEvent
 from runtime.clock import SystemClock
 clock = SystemClock()
 store = Store(Path(sys.argv[1]), box="village-1", key=bytes(range(32)), clock=clock, max_rows=2_000)
 print(store.epoch, flush=True)
 while True:
-    print(store.append(Canary(number=store.last + 1), at=clock.now()), flush=True)
+    print(store.append(BoxEvent(what="noted", detail=str(store.last + 1)), at=clock.now()), flush=True)
 """
 
 
@@ -162,7 +174,7 @@ def test_killed_while_writing_it_keeps_what_it_said_and_uses_no_sequence_twice(
     with opened(tmp_path) as store:
         assert store.boot_reason == "after_crash"
         assert store.last >= said
-        numbers = [one.entry.data.number for one in received(store, 1, store.last)]
+        numbers = [int(one.entry.data.detail) for one in received(store, 1, store.last)]
         assert numbers == list(range(1, store.last + 1))
         assert write(store) == numbers[-1] + 1
 
@@ -200,11 +212,11 @@ def test_an_entry_that_is_too_large_is_refused_and_takes_no_sequence(tmp_path: P
 def test_an_entry_that_the_disk_changed_is_moved_aside_before_it_is_sent(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         write(store, 3)
-        changed = store.read(2, 2)[0].body.replace(b'"number":2', b'"number":7')
+        changed = store.read(2, 2)[0].body.replace(b'"detail":"2"', b'"detail":"7"')
         tamper(tmp_path, f"UPDATE entry SET body = x'{changed.hex()}' WHERE sequence = 2")
         first, second, third = received(store, 1, 3)
         assert isinstance(second.entry.data, Quarantined)
-        assert (first.entry.data.number, third.entry.data.number) == (1, 3)
+        assert (first.entry.data.detail, third.entry.data.detail) == ("1", "3")
         assert received(store, 2, 2)[0].body_hash == second.body_hash
 
 
@@ -390,8 +402,147 @@ def test_a_full_disk_loses_no_sequence_and_works_again_later(tmp_path: Path) -> 
         assert isinstance(told.entry.data, BoxEvent)
         assert told.entry.data.what == "entries_dropped"
         assert "2 entries" in told.entry.data.detail
-        assert isinstance(written.entry.data, Canary)
+        assert written.entry.data == BoxEvent(what="noted", detail=str(last + 1))
         assert_every_sequence_is_kept_or_declared_once(store)
+
+
+# --- bytes, and what is shed as it fills ---------------------------------------------------------
+
+MOTION = "tns1:VideoSource/MotionAlarm"
+
+
+def motion(phase: str, episode: str) -> Scene:
+    return Scene.model_validate({"topic": MOTION, "phase": phase, "seen_by": "box", "episode": episode})
+
+
+def test_it_is_bounded_in_bytes_and_declares_what_it_gives_up(tmp_path: Path) -> None:
+    bound = 600 * 1024
+    with opened(tmp_path, max_bytes=bound) as store:
+        write(store, 4_000)
+        assert store.last == 4_000
+        (gap,) = gaps_of(store)
+        assert gap.first == WINDOW_ENTRIES + 1
+        assert gap.reason == "outbox_full"
+        assert_every_sequence_is_kept_or_declared_once(store)
+        assert (tmp_path / "box.db").stat().st_size <= bound
+
+
+def test_acknowledged_entries_make_room_in_bytes_too(tmp_path: Path) -> None:
+    with opened(tmp_path, max_bytes=600 * 1024) as store:
+        for _ in range(8):
+            store.acknowledged(write(store, 500))
+        assert gaps_of(store) == []
+
+
+def test_a_filling_outbox_sheds_what_is_worth_least_and_counts_it(tmp_path: Path) -> None:
+    clock = ManualClock()
+    with opened(tmp_path, max_rows=1_000, clock=clock) as store:
+        now = clock.now()
+        assert store.append(Canary(number=1), at=now) == 1
+        write(store, 260)
+        assert store.append(Canary(number=2), at=now) == 0
+        assert store.append(motion("start", "e1"), at=now) == 262
+        write(store, 250)
+        assert store.append(motion("start", "e2"), at=now) == 0
+        assert store.append(motion("end", "e2"), at=now) == 0, "none ends that never began"
+        assert store.append(motion("end", "e1"), at=now) == 513, "what began ends"
+        hour = PassageCount(hour=now, passages=1, observed_s=3600)
+        assert store.append(hour, at=now) == 514
+        write(store, 250)
+        assert store.append(hour, at=now) == 0
+        clock.advance(3_600)
+        write(store, 1)
+        (shed,) = (
+            one.entry.data for one in received(store, 700, store.last) if isinstance(one.entry.data, Shed)
+        )
+        assert shed.entries == {"canary": 1, "scene": 2, "passage.count": 1}
+        assert shed.until >= shed.since
+        assert_every_sequence_is_kept_or_declared_once(store)
+
+
+def test_what_was_shed_is_told_once_also_after_a_power_cut_and_when_it_empties(tmp_path: Path) -> None:
+    with opened(tmp_path, max_rows=1_000) as store:
+        write(store, 300)
+        store.append(Canary(number=1), at=ManualClock().now())
+        cut = tmp_path / "cut"
+        shutil.copytree(tmp_path, cut)
+        store.append(Canary(number=1), at=ManualClock().now())
+        store.acknowledged(300)
+        write(store, 1)
+        told = [one.entry.data for one in received(store, 301, store.last)]
+        assert [type(data) for data in told] == [Shed, BoxEvent]
+        assert told[0].entries == {"canary": 2}
+        write(store, 1)
+        assert store.last == 303
+    with opened(tmp_path, max_rows=1_000) as store:
+        assert write(store) == 304
+    with opened(cut, max_rows=1_000) as store:
+        write(store, 1)
+        told = [one.entry.data for one in received(store, 301, store.last)]
+        assert [type(data) for data in told] == [Shed, BoxEvent]
+        assert told[0].entries == {"canary": 1}
+
+
+def test_an_older_outbox_file_goes_on(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        write(store, 3)
+        epoch = store.epoch
+    tamper(tmp_path, "DELETE FROM meta WHERE key = 'shed'")
+    with opened(tmp_path, max_rows=1_000) as store:
+        assert (store.epoch, store.last) == (epoch, 3)
+        write(store, 300)
+        assert store.append(Canary(number=1), at=ManualClock().now()) == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
+def test_a_disk_filled_by_others_is_drained_with_the_ballast(tmp_path: Path) -> None:
+    with small_disk(tmp_path, "12m") as small, opened(small, ballast_bytes=2 * 1024**2) as store:
+        last = write(store, 1_200)
+        ballast = small / "box.db.ballast"
+        assert ballast.stat().st_blocks * 512 >= 2 * 1024**2
+        stuff(small / "other", keep_free=0)
+        last = write(store, 8_000)
+        assert not ballast.exists()
+        assert len(gaps_of(store)) == 1
+        assert_every_sequence_is_kept_or_declared_once(store)
+        store.acknowledged(last)
+        write(store, 300)
+        (small / "other").unlink()
+        store.purge()
+        assert ballast.exists()
+    assert store.last == last + 300
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
+def test_it_opens_on_a_full_disk_with_the_ballast(tmp_path: Path) -> None:
+    with small_disk(tmp_path, "12m") as small:
+        with opened(small, ballast_bytes=2 * 1024**2) as store:
+            last = write(store, 100)
+        stuff(small / "other", keep_free=0)
+        with opened(small, ballast_bytes=2 * 1024**2) as store:
+            assert write(store, 10) == last + 10
+
+
+@contextmanager
+def small_disk(folder: Path, size: str) -> Iterator[Path]:
+    small = folder / "small"
+    small.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(small)], check=False)
+    if mounted.returncode != 0:
+        pytest.skip("no file system may be mounted here")
+    try:
+        yield small
+    finally:
+        subprocess.run(["umount", str(small)], check=True)
+
+
+def stuff(path: Path, *, keep_free: int) -> None:
+    """Fill the file system that ``path`` is on."""
+    with path.open("ab", buffering=0) as file:
+        told = os.statvfs(path.parent)
+        with contextlib.suppress(OSError):
+            for _ in range((told.f_bavail * told.f_frsize - keep_free) // 4096 + 1):
+                file.write(bytes(4096))
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")

@@ -18,7 +18,6 @@ from protocol.codec import CENTRE_SOURCE, Received, decode_batch, decode_event, 
 from protocol.messages import (
     Acknowledgement,
     BoxEvent,
-    Canary,
     Command,
     DeviceGauge,
     DeviceIdentity,
@@ -183,7 +182,7 @@ class Box:
 
     def write(self, count: int) -> None:
         for _ in range(count):
-            self.store.append(Canary(number=self.store.last + 1), at=CLOCK.now())
+            self.store.append(BoxEvent(what="noted", detail=str(self.store.last + 1)), at=CLOCK.now())
 
 
 @contextmanager
@@ -210,7 +209,9 @@ def test_entries_appear_at_the_centre_and_the_acknowledgement_comes_back(
     with running(centre, box):
         box.write(120)
         drained(box, centre)
-        assert [data.number for data in centre.data() if isinstance(data, Canary)] == list(range(1, 121))
+        assert [int(data.detail) for data in centre.data() if isinstance(data, BoxEvent)] == list(
+            range(1, 121)
+        )
         assert box.store.waiting == 0
         box.write(1)
         drained(box, centre, within_s=5)
@@ -310,8 +311,8 @@ def test_an_entry_the_broker_refuses_is_moved_and_its_neighbours_are_not(tmp_pat
             box.store.append(long, at=CLOCK.now())
             box.write(3)
             drained(box, centre, within_s=110)
-            kinds = [type(data) for data in centre.data()]
-            assert kinds == [Canary] * 3 + [Quarantined] + [Canary] * 3
+            kinds = [type(data).__name__ for data in centre.data()]
+            assert kinds == ["BoxEvent"] * 3 + ["Quarantined"] + ["BoxEvent"] * 3
     finally:
         small.stop()
 
@@ -324,7 +325,8 @@ def test_an_entry_the_centre_cannot_store_is_moved_and_a_wrong_key_moves_nothing
     with running(centre, box):
         box.write(5)
         drained(box, centre)
-        assert [type(data) for data in centre.data()] == [Canary, Canary, Quarantined, Canary, Canary]
+        kinds = [type(data).__name__ for data in centre.data()]
+        assert kinds == ["BoxEvent", "BoxEvent", "Quarantined", "BoxEvent", "BoxEvent"]
         centre.refuses = {7: "mac"}
         box.write(5)
         wait_until(lambda: "check the entry key" in caplog.text, within_s=20, what="the key is suspected")
@@ -333,7 +335,7 @@ def test_an_entry_the_centre_cannot_store_is_moved_and_a_wrong_key_moves_nothing
         centre.refuses = {}
         centre.acknowledge()
         drained(box, centre)
-        assert isinstance(centre.data()[6], Canary)
+        assert isinstance(centre.data()[6], BoxEvent)
 
 
 def test_the_will_carries_the_number_of_its_session(broker: Broker, tmp_path: Path) -> None:
