@@ -112,12 +112,19 @@ def pending(
     return [EntryRow(*row) for row in connection.execute(query)]
 
 
-def gap_records(connection: Connection, box_id: str, epoch: str) -> list[EntryRow]:
-    """The entries of this log that declare others lost, newest first, at most 200."""
+def following(connection: Connection, box_id: str, epoch: str, *, above: int) -> int | None:
+    """The first stored sequence above one; None when there is none."""
+    found = sequences(connection, box_id, epoch, above=above, limit=1)
+    return found[0] if found else None
+
+
+def gap_records(connection: Connection, box_id: str, epoch: str, *, above: int) -> list[EntryRow]:
+    """The entries of this log above a sequence that declare others lost, oldest first, at most 200."""
     query = (
         _rows()
         .where(entry.c.box_id == box_id, entry.c.epoch == epoch, entry.c.type == GAP_TYPE)
-        .order_by(entry.c.sequence.desc())
+        .where(entry.c.sequence > above)
+        .order_by(entry.c.sequence)
         .limit(200)
     )
     return [EntryRow(*row) for row in connection.execute(query)]

@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 
 MISSING_RANGES: Final = 64
 """Ranges named in one acknowledgement (the wire's limit)."""
+MISSING_REACH: Final = 600
+"""Stored sequences above the applied ones that are looked through for holes: a box has 400 on the way."""
 CLOCK_ERROR_LIMIT_MS: Final = 2**62
 """A device that claims more than fits into a column is off by 146 million years either way."""
 
@@ -245,12 +247,17 @@ def _run_after(upto: int, models: Mapping[int, LogEntry]) -> list[LogEntry]:
 def _apply_stored(village: Village, epoch: str, upto: int) -> int:
     """Apply from the table what follows ``upto``, passing over what the box declared lost."""
     connection, box_id = village.transaction.connection, village.box.id
+    following = entries.following(connection, box_id, epoch, above=upto)
+    if following is None:
+        return upto
+    lost = [] if following == upto + 1 else _declared_lost(connection, box_id, epoch, above=upto)
+    if _skip(upto, lost) < following - 1:
+        return upto  # what waits may be far ahead and much: a box sends new entries beside its backlog
     rows = entries.pending(connection, box_id, epoch, above=upto)
-    lost: list[tuple[int, int]] = []
     ready: list[LogEntry] = []
     for row in rows:
         if row.sequence > upto + 1:
-            lost = lost or _declared_lost(connection, box_id, epoch)
+            lost = lost or _declared_lost(connection, box_id, epoch, above=upto)
             if _skip(upto, lost) < row.sequence - 1:
                 break
         stored = _read_stored(village, row)
@@ -269,10 +276,10 @@ def _skip(upto: int, lost: Sequence[tuple[int, int]]) -> int:
     return upto
 
 
-def _declared_lost(connection: Connection, box_id: str, epoch: str) -> list[tuple[int, int]]:
-    """Ranges that the box's gap records name, by their first sequence."""
+def _declared_lost(connection: Connection, box_id: str, epoch: str, *, above: int) -> list[tuple[int, int]]:
+    """Ranges that the box's gap records above a sequence name, by their first sequence."""
     ranges = []
-    for row in entries.gap_records(connection, box_id, epoch):
+    for row in entries.gap_records(connection, box_id, epoch, above=above):
         gap = json.loads(row.body)["data"]
         ranges.append((int(gap["first"]), int(gap["last"])))
     return sorted(ranges)
@@ -300,7 +307,7 @@ def _missing(
         return ()
     ranges: list[tuple[int, int]] = []
     last = position.upto
-    for number in entries.sequences(connection, box_id, epoch, above=position.upto, limit=2000):
+    for number in entries.sequences(connection, box_id, epoch, above=position.upto, limit=MISSING_REACH):
         if number > last + 1:
             ranges.append((last + 1, number - 1))
             if len(ranges) == MISSING_RANGES:

@@ -10,7 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from agent.outbox.courier import ACK_TIMEOUT_CEILING_S, ACK_TIMEOUT_S, Courier
+from agent.outbox.courier import ACK_TIMEOUT_CEILING_S, ACK_TIMEOUT_S, SMALLEST_WINDOW, Courier
 
 WINDOW, BATCH = 40, 5
 NARROW, FEW = 8, 3
@@ -142,6 +142,61 @@ def test_a_range_that_an_acknowledgement_overtook_changes_nothing() -> None:
     sender.acknowledged(50, [], last=200, now_s=0)
     sender.sent(*proposed, now_s=0)
     assert sender.next_range(last=200, now_s=0) == (51, 55)
+
+
+def test_new_entries_go_beside_a_backlog_and_again_in_their_turn() -> None:
+    sender = courier()
+    assert send_all(sender, last=500)[-1] == (36, WINDOW), "all of it is backlog"
+    assert send_all(sender, last=503, now_s=0.1) == [(501, 503)]
+    assert send_all(sender, last=504, now_s=0.2) == [], "not each one alone"
+    assert sender.due_in_s(now_s=0.2) == pytest.approx(0.4)
+    assert send_all(sender, last=512, now_s=0.7) == [(504, 508)]
+    assert sender.in_flight == WINDOW
+    sender.acknowledged(WINDOW, [(WINDOW + 1, 500)], last=512, now_s=0.8)
+    assert send_all(sender, last=512, now_s=0.8)[0] == (41, 45), "what is only under way is not missing"
+    sender.acknowledged(2 * WINDOW, [], last=512, now_s=0.9)
+    for upto in range(3 * WINDOW, 513, WINDOW):
+        send_all(sender, last=512, now_s=1.0)
+        sender.acknowledged(upto, [], last=512, now_s=1.0)
+    assert send_all(sender, last=512, now_s=1.3)[:2] == [(509, 512), (481, 485)]
+    sender.acknowledged(505, [], last=514, now_s=1.35)
+    assert send_all(sender, last=514, now_s=1.35) == [(513, 514)], "one after the other again"
+    sender.acknowledged(512, [], last=514, now_s=1.4)
+    assert send_all(sender, last=515, now_s=1.4) == [(515, 515)]
+
+
+def test_new_entries_that_were_lost_beside_a_backlog_go_again_when_they_are_named() -> None:
+    sender = courier()
+    send_all(sender, last=500)
+    assert send_all(sender, last=505, now_s=0.1) == [(501, 505)]
+    assert send_all(sender, last=510, now_s=0.6) == [(506, 510)]
+    sender.acknowledged(0, [(1, 505)], last=510, now_s=0.7)
+    assert send_all(sender, last=510, now_s=0.8) == []
+    assert send_all(sender, last=510, now_s=1.2) == [(501, 505)]
+    assert send_all(sender, last=510, now_s=1.4) == []
+
+
+def test_a_short_backlog_has_no_second_lane() -> None:
+    sender = courier()
+    send_all(sender, last=2 * WINDOW)
+    assert send_all(sender, last=2 * WINDOW + 3, now_s=1) == []
+
+
+def test_the_window_is_as_wide_as_the_way_is_quick() -> None:
+    sender = Courier(window=400, batch=50, rng=random.Random(1))
+    sender.connected()
+    upto, now_s, widths = 0, 0.0, []
+    for answer_s in [0.1] * 10 + [3.0] * 10 + [0.1] * 10:
+        ranges = send_all(sender, last=100_000, now_s=now_s)
+        widths.append(sender.in_flight)
+        now_s += answer_s
+        upto = max(end for _, end in ranges if end < 90_000)
+        sender.acknowledged(upto, [], last=100_000, now_s=now_s)
+        assert SMALLEST_WINDOW <= widths[-1] <= 400
+    assert widths[0] == 100, "it begins narrow: a county comes at once"
+    assert widths[9] == 400
+    assert widths[19] == SMALLEST_WINDOW
+    assert widths[29] == 400
 
 
 class Centre:

@@ -72,6 +72,27 @@ def test_what_waits_behind_a_gap_changes_nothing_yet(centre: Centre, box: Villag
     assert centre.intervals("cam1")[-1] == ("down", "unreachable")
 
 
+def test_what_came_ahead_of_a_backlog_is_stored_and_applied_in_its_turn(
+    centre: Centre, box: VillageBox
+) -> None:
+    for _ in range(1_200):
+        box.write(BoxEvent(what="tick"))
+    box.health("cam1", Rung.PICTURE_OK)
+    box.health("cam1", Rung.UNREACHABLE, "unreachable")
+    box.send(*range(1, 51))
+    (ack,) = box.send(1_201, 1_202)
+    assert (ack["upto"], ack["missing"]) == (50, [[51, 1_200]])
+    assert len(centre.rows("entry")) == 52
+    assert centre.rows("incident") == []
+    for first in range(51, 1_201, 50):
+        (ack,) = box.send(*range(first, first + 50))
+    assert (ack["upto"], ack["missing"]) == (1_202, [])
+    assert centre.row("incident")["category"] == "1003"
+    box.send(1_201, 1_202)
+    assert len(centre.rows("incident")) == 1
+    centre.assert_lawful()
+
+
 def test_a_gap_record_closes_what_can_never_come(centre: Centre, box: VillageBox) -> None:
     """Both shapes: appended behind, and in the place of the last entry that was given up."""
     for _ in range(3):
