@@ -26,7 +26,7 @@ from agent.detect.object_kinds import ModelRefused
 from agent.detect.object_model import Layout, ModelSpec, ObjectDesk, ObjectModel
 from agent.detect.rules import WallTime
 from agent.detect.scene_judge import SceneJudge
-from agent.detect.vqd.sun import COUNTY, daylight
+from agent.detect.vqd.sun import daylight
 from agent.devices import search_sentences
 from agent.devices.limits import Limits
 from agent.devices.room import OnvifRoom
@@ -368,7 +368,7 @@ class BoxApp:
     def _judge_for(self, device: Device, *, wall: WallTime, objects: ObjectDesk | None) -> SceneJudge:
         """Detection for a device's stream, from what is stored of its views on."""
         quality = self._config.quality
-        config = detect_config(device.device_class)
+        config = detect_config(device.device_class, supplementary_light=device.supplementary_light)
         picture = replace(
             config.picture, round_s=quality.round_min * 60.0, slow_s=quality.slow_confirm_h * 3600.0
         )
@@ -383,7 +383,8 @@ class BoxApp:
         return judge
 
     def _daylight(self) -> bool | None:
-        return daylight(self._clock.now(), latitude=COUNTY[0], longitude=COUNTY[1])
+        box = self._config.box
+        return daylight(self._clock.now(), latitude=box.latitude, longitude=box.longitude)
 
     def _stands_at(self, device: Device) -> str | None:
         with contextlib.closing(self.devices.preset_head(device)) as head:
@@ -749,6 +750,7 @@ def device_of(section: DeviceSection) -> Device:
         rtsp_basic=section.rtsp_basic,
         tls=section.tls,
         port_forwarded=section.port_forwarded,
+        supplementary_light=section.supplementary_light,
     )
 
 

@@ -70,6 +70,8 @@ class PictureConfig:
     """Chroma that all but 5 % of the places stay below in a grey picture (V11). The encoder makes 1."""
     fixed_view: bool = True
     """False for a dome that turns: its view may change, so V14 is not judged."""
+    supplementary_light: bool = True
+    """False where neither lamp nor infrared lights it: from dusk to dawn dark (V02) is not judged."""
     learn_frames: int = 3
     """Healthy looks that make the first reference."""
     follow_s: float = 300.0
