@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support import vqd_table
-from tests.support.vqd_stage import FAULTS, Run, scene
+from tests.support.vqd_stage import FAULTS, scene
 from tests.support.vqd_table import Case, injected, told
 
 WEATHER = ("fog comes", "snowfall comes", "low_sun comes", "rain at once", "infrared night")
@@ -52,9 +52,8 @@ def test_weather_and_light_get_no_name(case: Case) -> None:
 
 
 def test_the_table_shows_what_was_put_in_against_what_was_named() -> None:
-    dark = Case("a", "dark", Run)
-    wrong = vqd_table.Result(dark, ("covered",), 1.0, "")
-    missed = vqd_table.Result(Case("b", vqd_table.NONE, Run), (), None, "")
+    wrong = vqd_table.Result("a", "dark", True, ("covered",), 1.0, "")
+    missed = vqd_table.Result("b", vqd_table.NONE, True, (), None, "")
     assert not wrong.right
     assert missed.right
     rows = vqd_table.table([wrong, missed]).splitlines()
