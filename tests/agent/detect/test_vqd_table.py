@@ -9,8 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.agent.detect.test_footage import needs_footage
 from tests.support import vqd_table
-from tests.support.vqd_stage import FAULTS, scene
+from tests.support.vqd_stage import FAULTS, real, scene
 from tests.support.vqd_table import Case, injected, told
 
 WEATHER = ("fog comes", "snowfall comes", "low_sun comes", "rain at once", "infrared night")
@@ -35,6 +36,19 @@ def test_a_mild_fault_is_named_alone_within_its_time(fault: str) -> None:
 @pytest.mark.parametrize("fault", ["blurred", "covered", "moved", "noisy", "shaking", "striped"])
 def test_by_night_too(fault: str) -> None:
     result = told(injected(scene("gate-night"), fault, 0.3))
+    assert result.right, result
+
+
+def test_the_densest_fog_where_nothing_is_far_is_no_fault() -> None:
+    """It shows all of what it takes: first contrast, then edges, at last what is near."""
+    gate = vqd_table.weathers(scene("gate-day"), lasts_s=1900.0)
+    result = told(next(case for case in gate if "dense_fog" in case.about))
+    assert result.right, result
+
+
+@needs_footage
+def test_a_view_knocked_aside_is_no_shaking_one_where_hardly_anything_is_in_it() -> None:
+    result = told(injected(real("one-by-one-person.mp4"), "moved", 0.0))
     assert result.right, result
 
 
