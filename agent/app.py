@@ -66,6 +66,7 @@ from agent.services.tours import TourWatch
 from agent.services.turns import THREADS
 from agent.services.unusable import UnusableDevices
 from agent.services.watcher import Watcher
+from agent.video.hearings import Hearings
 from agent.video.ring import RingBounds
 from agent.video.room import PyavRoom, VideoConfig
 from agent.video.stills import grey_of, small_still, still
@@ -167,7 +168,8 @@ class BoxApp:
         self.unusable = UnusableDevices(log_=self.store, clock=self._clock)
         times = ClipTimes(config.watch.clip_before_s, config.watch.clip_after_s)
         ring = RingBounds(times.before_s + RING_SPARE_S if times.wanted else 0.0)
-        self.video = PyavRoom(VideoConfig(ring=ring), clock=self._clock)
+        self.hearings = Hearings(self.notebook)
+        self.video = PyavRoom(VideoConfig(ring=ring), clock=self._clock, hearings=self.hearings)
         self.clips = ClipDesk(
             lambda device, since_s, until_s: self.watcher.record(device, since_s, until_s),
             stills=self.stills,
@@ -287,6 +289,7 @@ class BoxApp:
         self._work("tour", self.tours.step)
         self.references.tidy()
         self._work("presets", self.presets.step, Backoff(base_s=5, ceiling_s=60))
+        self._work("hearing", self.hearings.step, Backoff(base_s=5, ceiling_s=60))
         self._work("quality", self.quality.step, Backoff(base_s=5, ceiling_s=60))
         for number in range(THREADS):
             self._work(f"probe-{number}", self.prober.step)
@@ -329,6 +332,8 @@ class BoxApp:
         together("close", [*endings, *(each.close for each in listeners)], within_s=CLOSE_S)
         self.clips.close()
         self.book.close()
+        with contextlib.suppress(StoreFull):
+            self.hearings.step()
         self.reporter.say_goodbye()
         for worker in workers:
             worker.stop(max(0.1, ends_s - time.monotonic()))
@@ -462,6 +467,7 @@ class BoxApp:
         together("let-go", endings, within_s=CLOSE_S)
         if worker is not None:
             worker.stop(CLOSE_S)
+        self.hearings.drop(name)
         self.counting.remove(name)
         self.devices.forget(name)
         self.mover.remove(name)
