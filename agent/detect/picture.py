@@ -246,7 +246,7 @@ class PictureJudge:
         if earlier is None and self._grey in self._begun:
             earlier = look  # nobody saw it come: fog or the lens is for the slow comparison to tell
         contrast = exposure.low_contrast(look, reference, earlier, self.config)
-        return [contrast, lens.blurred(look, reference, self.config)]
+        return [contrast, lens.blurred(look, reference, self._earlier, self.config)]
 
     def _of_colour(self, look: Look, told: Sequence[Opinion]) -> list[Opinion]:
         if any(opinion.present and opinion.fault is _MOVED for opinion in told):

@@ -7,7 +7,7 @@ import numpy as np
 
 from agent.detect.background import Grey, Mask, correlation
 from agent.detect.vqd.look import COLUMNS, INNER, ROWS, Look, fine_structure
-from agent.detect.vqd.reference import FEWEST_BLOCKS, Reference, sharpness
+from agent.detect.vqd.reference import FEWEST_BLOCKS, Reference, contrast_in, sharpness
 from agent.detect.vqd.rules import Opinion, PictureConfig, absent, clear, opinion
 from agent.model import PictureFault
 
@@ -58,14 +58,23 @@ def hazy(look: Look, reference: Reference) -> bool:
     return bool(gone[near].mean() < _FOG_RATIO * gone[far].mean())
 
 
-def blurred(look: Look, reference: Reference | None, config: PictureConfig) -> Opinion:
-    """Sharpness far below the view's own."""
+def blurred(look: Look, reference: Reference | None, before: Look | None, config: PictureConfig) -> Opinion:
+    """Sharpness far below the view's own.
+
+    ``before`` is a healthy look some minutes ago. A lens out of focus leaves light and shadow in the large;
+    where most of these went within the hour, and sharpness with them little by little, it is the air.
+    """
     fault = PictureFault.BLURRED
     telling = reference.telling if reference else None
     if reference is None or telling is None or telling.sum() < FEWEST_BLOCKS:
         return absent(fault)
-    ratio = sharpness(look, telling) / max(reference.usual_sharpness, 1e-6)
+    sharp = sharpness(look, telling)
+    ratio = sharp / max(reference.usual_sharpness, 1e-6)
     limit = config.blurred_ratio
+    crept = before is not None and sharp > config.contrast_ratio * sharpness(before, telling)
+    left = contrast_in(look.contrast, telling) / max(reference.best_contrast, 1.0)
+    if crept and left < config.contrast_ratio**2:
+        return absent(fault)
     return opinion(
         fault,
         present=ratio < limit,
