@@ -28,6 +28,7 @@ from simulator.video.blemish import BLEMISHES, Planes, warped
 from tests.support.footage import folder
 from tests.support.vqd_stage import (
     FAULTS,
+    SHOTS,
     Base,
     Run,
     Shot,
@@ -169,6 +170,37 @@ def weathers(base: Base, *, lasts_s: float = 3900.0) -> Iterator[Case]:
     yield over("infrared night, and morning", partial(infrared, switched=True))
 
 
+def nights(base: Base, *, lasts_s: float = 3900.0) -> Iterator[Case]:
+    """Air over one scene by night: under lamps, or in infrared where the scene is one by day."""
+    by_lamps = base.daylight is False
+    noise = None if by_lamps else 8.0
+
+    def dry() -> list[Shot]:
+        return shots(base) if by_lamps else under(base, "infrared", noise=noise)
+
+    def wet(weather: str, share: float = 1.0, count: int = SHOTS) -> list[Shot]:
+        return under(base, weather, share, noise=noise, count=count, infrared=not by_lamps)
+
+    def comes(weather: str) -> Run:
+        growing = [shot for n in range(1, 20) for shot in wet(weather, n / 20, 4)]
+        return Run().play(
+            [
+                Stretch(dry(), WARM_S, False),
+                Stretch(growing, 1200, False, spread=True),
+                Stretch(wet(weather), lasts_s, False),
+            ]
+        )
+
+    def at_once(weather: str) -> Run:
+        return Run().play([Stretch(dry(), WARM_S, False), Stretch(wet(weather), lasts_s, False)])
+
+    light = "night" if by_lamps else "infrared"
+    for weather in ("fog", "dense_fog", "snowfall"):
+        yield Case(f"{base.name} {light}, {weather} comes", NONE, partial(comes, weather))
+    for weather in ("rain", "headlights"):
+        yield Case(f"{base.name} {light}, {weather} at once", NONE, partial(at_once, weather))
+
+
 def lights() -> Iterator[Case]:
     """Evenings, mornings, lamps, heads that turn, and pictures quieter than a frozen one may be."""
 
@@ -277,6 +309,8 @@ def parts(names: Sequence[str]) -> Iterator[Part]:
         yield Part(faults, name)
         if _base(name).daylight:
             yield Part(weathers, name)
+        if _base(name).daylight is not None:
+            yield Part(nights, name)
 
 
 def _base(name: str) -> Base:
