@@ -26,7 +26,7 @@ from agent.detect.object_kinds import ModelRefused
 from agent.detect.object_model import Layout, ModelSpec, ObjectDesk, ObjectModel
 from agent.detect.rules import WallTime
 from agent.detect.scene_judge import SceneJudge
-from agent.detect.vqd.sun import COUNTY, daylight
+from agent.detect.vqd.sun import daylight
 from agent.devices import search_sentences
 from agent.devices.limits import Limits
 from agent.devices.room import OnvifRoom
@@ -66,6 +66,7 @@ from agent.services.tours import TourWatch
 from agent.services.turns import THREADS
 from agent.services.unusable import UnusableDevices
 from agent.services.watcher import Watcher
+from agent.video.hearings import Hearings
 from agent.video.ring import RingBounds
 from agent.video.room import PyavRoom, VideoConfig
 from agent.video.stills import grey_of, small_still, still
@@ -168,7 +169,8 @@ class BoxApp:
         self.unusable = UnusableDevices(log_=self.store, clock=self._clock)
         times = ClipTimes(config.watch.clip_before_s, config.watch.clip_after_s)
         ring = RingBounds(times.before_s + RING_SPARE_S if times.wanted else 0.0)
-        self.video = PyavRoom(VideoConfig(ring=ring), clock=self._clock)
+        self.hearings = Hearings(self.notebook)
+        self.video = PyavRoom(VideoConfig(ring=ring), clock=self._clock, hearings=self.hearings)
         self.clips = ClipDesk(
             lambda device, since_s, until_s: self.watcher.record(device, since_s, until_s),
             stills=self.stills,
@@ -288,6 +290,7 @@ class BoxApp:
         self._work("tour", self.tours.step)
         self.references.tidy()
         self._work("presets", self.presets.step, Backoff(base_s=5, ceiling_s=60))
+        self._work("hearing", self.hearings.step, Backoff(base_s=5, ceiling_s=60))
         self._work("quality", self.quality.step, Backoff(base_s=5, ceiling_s=60))
         for number in range(THREADS):
             self._work(f"probe-{number}", self.prober.step)
@@ -330,6 +333,8 @@ class BoxApp:
         together("close", [*endings, *(each.close for each in listeners)], within_s=CLOSE_S)
         self.clips.close()
         self.book.close()
+        with contextlib.suppress(StoreFull):
+            self.hearings.step()
         self.reporter.say_goodbye()
         for worker in workers:
             worker.stop(max(0.1, ends_s - time.monotonic()))
@@ -369,7 +374,7 @@ class BoxApp:
     def _judge_for(self, device: Device, *, wall: WallTime, objects: ObjectDesk | None) -> SceneJudge:
         """Detection for a device's stream, from what is stored of its views on."""
         quality = self._config.quality
-        config = detect_config(device.device_class)
+        config = detect_config(device.device_class, supplementary_light=device.supplementary_light)
         picture = replace(
             config.picture, round_s=quality.round_min * 60.0, slow_s=quality.slow_confirm_h * 3600.0
         )
@@ -384,7 +389,8 @@ class BoxApp:
         return judge
 
     def _daylight(self) -> bool | None:
-        return daylight(self._clock.now(), latitude=COUNTY[0], longitude=COUNTY[1])
+        box = self._config.box
+        return daylight(self._clock.now(), latitude=box.latitude, longitude=box.longitude)
 
     def _stands_at(self, device: Device) -> str | None:
         with contextlib.closing(self.devices.preset_head(device)) as head:
@@ -462,6 +468,7 @@ class BoxApp:
         together("let-go", endings, within_s=CLOSE_S)
         if worker is not None:
             worker.stop(CLOSE_S)
+        self.hearings.drop(name)
         self.counting.remove(name)
         self.devices.forget(name)
         self.mover.remove(name)
@@ -750,6 +757,7 @@ def device_of(section: DeviceSection) -> Device:
         rtsp_basic=section.rtsp_basic,
         tls=section.tls,
         port_forwarded=section.port_forwarded,
+        supplementary_light=section.supplementary_light,
     )
 
 

@@ -40,6 +40,9 @@ Seconds = Annotated[float, Field(gt=0, le=86_400)]
 SipUser = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.+*-]{0,64}$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 
+COUNTY: Final = (34.5, 110.3)
+"""Latitude and longitude of the county the product is made for; a degree east is four minutes of sun."""
+
 
 class Section(BaseModel):
     """Base of every section."""
@@ -55,12 +58,28 @@ class BoxSection(Section):
     civil_code: CivilCode | None = Field(None, description="Official area code of 6, 9, 12 or 15 digits.")
     data_dir: Path = Field(description="Folder for the outbox, the ledger and stills waiting for upload.")
     time_zone: str = Field("Asia/Shanghai", description="Time zone of all schedules, an IANA name.")
+    latitude: Annotated[float, Field(ge=-90, le=90)] = Field(
+        COUNTY[0],
+        description="Where the box stands, degrees north, south negative: by it day and night are told. A "
+        "quarter of a degree is near enough. The default is the county's.",
+    )
+    longitude: Annotated[float, Field(ge=-180, le=180)] = Field(
+        COUNTY[1], description="Degrees east, west negative; goes with latitude."
+    )
 
     @field_validator("time_zone")
     @classmethod
     def _time_zone_is_known(cls, value: str) -> str:
         zone_named(value)
         return value
+
+    @model_validator(mode="after")
+    def _location_is_whole(self) -> BoxSection:
+        if ("latitude" in self.model_fields_set) != ("longitude" in self.model_fields_set):
+            raise ValueError(
+                "latitude（纬度）和 longitude（经度）要同时给出 / latitude and longitude go together"
+            )
+        return self
 
 
 class CentreSection(Section):
@@ -408,6 +427,11 @@ class DeviceSection(Section):
     gb_code: GbCode | None = Field(None, description="20-digit GB/T 28181 code.")
     username: str = Field("", description="Account on the device.")
     password_file: Path | None = Field(None, description="File with the password of that account.")
+    supplementary_light: bool = Field(
+        True,
+        description="Whether a lamp or infrared (补光) lights its picture by night. false: a dark picture "
+        "(V02) is a fault while the sun is up, and none from dusk to dawn.",
+    )
     zones: tuple[ZoneSection, ...] = Field(
         (), alias="zone", max_length=32, description="Zones of its picture."
     )

@@ -141,6 +141,8 @@ class Device:
     """ONVIF, snapshots and files go over TLS, never in plain text; its certificate is pinned."""
     port_forwarded: bool = False
     """It is behind port forwarding (NAT): ``port`` and ``rtsp_port`` are used, whatever ports it returns."""
+    supplementary_light: bool = True
+    """Whether lamp or infrared lights its picture by night; without, a dark night is no fault of it."""
 
     classified: bool = True
     """A person gave it its class. A row that discovery made has none yet, and may be the police's."""

@@ -394,8 +394,8 @@ class Notebook(Protocol):
     """What the box has learned and must know after a power cut: small documents by subject and topic.
 
     A subject is a ledger id, or ``vendor/model/firmware`` for what is true of a make; a topic names the
-    use (``tls_pin``, ``login_mode``, ``habits``, ``scorecard``). Thread-safe; every call is durable when it
-    returns.
+    use (``tls_pin``, ``login_mode``, ``habits``, ``scorecard``, ``hearing``). Thread-safe; every call is
+    durable when it returns.
     """
 
     def note(self, subject: str, topic: str, document: str) -> None:

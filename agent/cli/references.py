@@ -14,8 +14,9 @@ from pathlib import Path
 
 from agent.cli.confirm import confirmed
 from agent.cli.desk import Desk
+from agent.config import BoxSection
 from agent.detect.vqd.stored import Light
-from agent.detect.vqd.sun import COUNTY, daylight
+from agent.detect.vqd.sun import daylight
 from agent.devices import sentences
 from agent.errors import ConfigError, DeviceError, DeviceTrouble
 from agent.hours import zone_named
@@ -40,7 +41,8 @@ _OUTCOMES = {
 
 def references(desk: Desk, options: argparse.Namespace) -> int:
     """The stored views of a device, or of all; with ``--save`` their stills; ``--retake`` drops them."""
-    shelf, zone = _shelf(desk)
+    box = _box(desk)
+    shelf = _shelf(box)
     devices = [desk.device(options.device)] if options.device else list(desk.devices)
     if options.retake:
         if not options.device:
@@ -58,7 +60,9 @@ def references(desk: Desk, options: argparse.Namespace) -> int:
         empty = (
             "还没有基准画面：画面正常约半小时后自动学习 / none yet: learned in half an hour of good picture"
         )
-        desk.paper.table(columns, [_row(device, stored, zone) for device, stored in rows], empty=empty)
+        desk.paper.table(
+            columns, [_row(device, stored, box.time_zone) for device, stored in rows], empty=empty
+        )
         for path in saved:
             desk.paper.line(str(path))
     return EXIT_OK
@@ -67,7 +71,7 @@ def references(desk: Desk, options: argparse.Namespace) -> int:
 def ptz_check(desk: Desk, options: argparse.Namespace) -> int:
     """Turn a head to a preset and back, and see by its picture whether it did. It moves the head."""
     device = desk.device(options.device)
-    shelf, _ = _shelf(desk)
+    box = _box(desk)
     if not device.writable:
         raise DeviceError(DeviceTrouble.READ_ONLY, device.id, sentences.read_only(device.host, "GotoPreset"))
     what = (
@@ -76,11 +80,11 @@ def ptz_check(desk: Desk, options: argparse.Namespace) -> int:
     )
     if not confirmed(desk, options, what):
         return EXIT_REFUSED
-    views = PresetViews(shelf, device, shown=partial(_grey, device), show=small_still)
+    views = PresetViews(_shelf(box), device, shown=partial(_grey, device), show=small_still)
     with contextlib.closing(desk.room.preset_head(device)) as head:
         truth = check(head, views.of, shown=partial(_grey, device), preset=options.preset)
     now = datetime.now(UTC)
-    sun = daylight(now, latitude=COUNTY[0], longitude=COUNTY[1])
+    sun = daylight(now, latitude=box.latitude, longitude=box.longitude)
     kept = views.keep(truth, daylight=sun, now=now)
     _tell_truth(desk, device, truth, kept)
     return EXIT_OK if truth.outcome is Outcome.HONEST and truth.back else EXIT_TROUBLE
@@ -109,12 +113,15 @@ def _tell_truth(desk: Desk, device: Device, truth: Truth, kept: Sequence[str]) -
         )
 
 
-def _shelf(desk: Desk) -> tuple[ReferenceShelf, str]:
+def _box(desk: Desk) -> BoxSection:
     if desk.config is None:
         problem = "基准画面存在边缘盒里，请用 --config / stored views are the box's: give --config FILE"
         raise ConfigError("references", [problem])
-    box = desk.config.box
-    return ReferenceShelf(box.data_dir / "references"), box.time_zone
+    return desk.config.box
+
+
+def _shelf(box: BoxSection) -> ReferenceShelf:
+    return ReferenceShelf(box.data_dir / "references")
 
 
 def _retake(desk: Desk, options: argparse.Namespace, shelf: ReferenceShelf, device: Device) -> int:

@@ -140,6 +140,7 @@ class _Showing:
             device_class=self._setting.device_class,
             begins=self._begins,
             zone=self._zone,
+            location=self._setting.location,
             allowance=_ALLOWANCES.get(options.shed, FULL_ALLOWANCE),
             objects=self._objects,
             pictures=options.page is not None,

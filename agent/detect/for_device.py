@@ -15,10 +15,12 @@ TURNING = frozenset({DeviceClass.PTZ_DOME, DeviceClass.LOOKOUT})
 """A view that turns by itself has no fixed scene to compare with."""
 
 
-def detect_config(device_class: DeviceClass) -> DetectConfig:
-    """The thresholds for a device of this class."""
+def detect_config(device_class: DeviceClass, *, supplementary_light: bool = True) -> DetectConfig:
+    """The thresholds for a device of this class, with lamp or infrared or without."""
     return DetectConfig(
-        picture=PictureConfig(fixed_view=device_class not in TURNING),
+        picture=PictureConfig(
+            fixed_view=device_class not in TURNING, supplementary_light=supplementary_light
+        ),
         smoke=device_class is DeviceClass.LOOKOUT,
     )
 
@@ -33,7 +35,7 @@ def judge_for(
 ) -> SceneJudge:
     """Detection for one device's stream; ``config`` instead of what its class has."""
     return SceneJudge(
-        config or detect_config(device.device_class),
+        config or detect_config(device.device_class, supplementary_light=device.supplementary_light),
         zones=device.zones,
         wall=wall,
         objects=objects,

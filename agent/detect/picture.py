@@ -107,7 +107,7 @@ class PictureJudge:
             self._changed_s = frame.mono_s
         sample = _sample(image)
         if not due and not self._jumped(sample):
-            return (frozen,) if was_still or frozen.present else ()
+            return self._judged_by_night((frozen,)) if was_still or frozen.present else ()
         self._sample, self._looked_s = sample, frame.mono_s
         look = Look.at(image, frame.chroma)
         self._begin(look, at_s=frame.mono_s, size=_size(image))
@@ -120,7 +120,22 @@ class PictureJudge:
         opinions = self._with_slow(look, opinions, at_s=frame.mono_s, size=_size(image))
         good = not frozen.present and not any(one.present for one in opinions) and not self._slow.suspected
         self.shown = Shown(look, frame.mono_s, _size(image), self._light, good)
-        return (*opinions, frozen)
+        return self._judged_by_night((*opinions, frozen))
+
+    def _judged_by_night(self, opinions: tuple[Opinion, ...]) -> tuple[Opinion, ...]:
+        """Of opinions about a dark picture those that hold where neither lamp nor infrared lights the night.
+
+        What is not judged is left out, not denied: a lens covered by day is no better for the night. Black
+        without a clock is the same again and again; that tells nothing either.
+        """
+        if self.config.supplementary_light or self._daylight():
+            return opinions
+        if not any(one.fault is PictureFault.DARK for one in self._present):
+            return opinions
+        untold = {PictureFault.DARK, PictureFault.COVERED}
+        if not self._stillness.clocked:
+            untold.add(PictureFault.FROZEN)
+        return tuple(one for one in opinions if one.fault not in untold)
 
     @property
     def _light(self) -> Light | None:
@@ -231,7 +246,7 @@ class PictureJudge:
         if earlier is None and self._grey in self._begun:
             earlier = look  # nobody saw it come: fog or the lens is for the slow comparison to tell
         contrast = exposure.low_contrast(look, reference, earlier, self.config)
-        return [contrast, lens.blurred(look, reference, self.config)]
+        return [contrast, lens.blurred(look, reference, self._earlier, self.config)]
 
     def _of_colour(self, look: Look, told: Sequence[Opinion]) -> list[Opinion]:
         if any(opinion.present and opinion.fault is _MOVED for opinion in told):

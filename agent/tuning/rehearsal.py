@@ -18,12 +18,13 @@ import av
 import cv2
 import numpy as np
 
+from agent.config import COUNTY
 from agent.detect.background import Foreground
 from agent.detect.confirm import PULSES, EventDebouncer, Moment
 from agent.detect.for_device import judge_for
 from agent.detect.object_model import ObjectDesk
 from agent.detect.rules import WallTime
-from agent.detect.vqd.sun import COUNTY, daylight
+from agent.detect.vqd.sun import daylight
 from agent.errors import NotVideo
 from agent.model import (
     FULL_ALLOWANCE,
@@ -199,15 +200,18 @@ class Rehearsal:
         device_class: DeviceClass = DeviceClass.SMART_CAMERA,
         begins: datetime | None = None,
         zone: tzinfo = UTC,
+        location: tuple[float, float] = COUNTY,
         allowance: Allowance = FULL_ALLOWANCE,
         objects: ObjectDesk | None = None,
         pictures: bool = False,
     ) -> None:
-        """``begins``: the time of day of its first picture (aware). Without it schedules always hold.
+        """``begins``: the time of day of its first picture (aware). Without it schedules always hold, and
+        nobody knows whether it is day. ``location``: latitude and longitude.
         ``pictures``: keep a still and small pictures of events."""
         zones = tuple(section.zone() for section in thresholds.zones)
         if begins is None:
             zones = tuple(replace(one, hours=()) for one in zones)
+        self._location = location
         self._begins = begins or datetime(2000, 1, 1, tzinfo=UTC)
         device = Device(id="recording", device_class=device_class, host="", zones=zones)
         self._judge = judge_for(
@@ -427,7 +431,8 @@ class Rehearsal:
         return np.asarray(cv2.resize(whole, size, interpolation=cv2.INTER_AREA), np.uint8)
 
     def _daylight(self) -> bool | None:
-        return daylight(self._wall(self._now_s), latitude=COUNTY[0], longitude=COUNTY[1])
+        latitude, longitude = self._location
+        return daylight(self._wall(self._now_s), latitude=latitude, longitude=longitude)
 
     def _wall(self, at_s: float) -> datetime:
         return self._begins + timedelta(seconds=at_s)

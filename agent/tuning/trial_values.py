@@ -37,7 +37,8 @@ class Thresholds:
 
 def thresholds_of(setting: Setting, changes: Sequence[str]) -> Thresholds:
     """What the box would use for a setting, some values changed. Raises ConfigError with all problems."""
-    found = Thresholds(setting.zones, setting.watch, detect_config(setting.device_class))
+    detect = detect_config(setting.device_class, supplementary_light=setting.supplementary_light)
+    found = Thresholds(setting.zones, setting.watch, detect)
     problems: list[str] = []
     if len(changes) > MOST:
         raise ConfigError("--set", [f"最多 {MOST} 个 / {MOST} at most"])

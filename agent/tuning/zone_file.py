@@ -15,6 +15,7 @@ from typing import Any, Final
 from pydantic import Field, ValidationError, field_validator
 
 from agent.config import (
+    COUNTY,
     ObjectsSection,
     Section,
     WatchSection,
@@ -50,6 +51,9 @@ class Setting:
     time_zone: str = "Asia/Shanghai"
     device: str = ""
     objects: ObjectsSection = field(default_factory=ObjectsSection)
+    location: tuple[float, float] = COUNTY
+    """Latitude and longitude of the box."""
+    supplementary_light: bool = True
 
 
 def read_setting(path: Path, *, device: str | None) -> Setting:
@@ -116,8 +120,16 @@ def _of_box(path: Path, raw: Mapping[str, Any], device: str | None) -> Setting:
     section = next((one for one in config.devices if device in (one.id, one.gb_code, one.host)), None)
     if section is None:
         raise ConfigError(device, [f"{path} 中没有这台设备 / no such device in {path}; there are: {there}"])
+    box = config.box
     return Setting(
-        section.zones, config.watch, section.device_class, config.box.time_zone, section.id, config.objects
+        section.zones,
+        config.watch,
+        section.device_class,
+        box.time_zone,
+        section.id,
+        config.objects,
+        (box.latitude, box.longitude),
+        section.supplementary_light,
     )
 
 

@@ -63,6 +63,23 @@ class Agreement:
         self._hours = tuple(_Shares() for _ in range(HOURS))
         self._unheeded = 0
 
+    @classmethod
+    def of(cls, counts: object) -> Agreement:
+        """What ``counts`` told, from JSON. Raises ValueError for anything else."""
+        made = cls()
+        rows = (made._lately, *made._hours)
+        if not isinstance(counts, list) or len(counts) != len(rows):
+            raise ValueError(f"not the counts of {HOURS} hours")
+        for shares, row in zip(rows, counts, strict=True):
+            shares.alarms, shares.right, shares.found, shares.heard = _four(row)
+        return made
+
+    @property
+    def counts(self) -> list[list[float]]:
+        """Alarms, those that were right, findings, those that were heard: of the last hours, then of each."""
+        rows = (self._lately, *self._hours)
+        return [[one.alarms, one.right, one.found, one.heard] for one in rows]
+
     def alarm(self, *, right: bool, hour: int) -> None:
         """An alarm was followed: whether something was found."""
         for shares in (self._lately, self._hours[hour % HOURS]):
@@ -90,3 +107,12 @@ class Agreement:
             return True
         self._unheeded += 1
         return self._unheeded % _TRIAL_EVERY == 0
+
+
+def _four(row: object) -> tuple[float, float, float, float]:
+    if not isinstance(row, list) or len(row) != 4 or not all(type(one) in (int, float) for one in row):
+        raise ValueError(f"{str(row)[:40]} is no row of four numbers")
+    alarms, right, found, heard = row
+    if not (0 <= right <= alarms <= _FADE_AT and 0 <= heard <= found <= _FADE_AT):
+        raise ValueError(f"{str(row)[:40]} are no shares")
+    return alarms, right, found, heard

@@ -79,12 +79,14 @@ class Cascade:
         *,
         ask_key: AskKey | None = None,
         hour: Callable[[], int] = lambda: 0,
+        agreement: Agreement | None = None,
     ) -> None:
-        """``ask_key`` hands over a request for a key frame; ``hour`` tells the hour of the day, 0 to 23."""
+        """``ask_key`` hands over a request for a key frame; ``hour`` tells the hour of the day, 0 to 23;
+        ``agreement`` is what was measured before."""
         self._config = config = config or CascadeConfig()
         self._packets = PacketGate(config.packets)
         self._keys = KeyFrames(config.keys, ask=ask_key)
-        self._agreement = Agreement()
+        self._agreement = agreement or Agreement()
         self._hour = hour
         self._allowance = FULL_ALLOWANCE
         self._counters: Counter[str] = Counter(dict.fromkeys(_COUNTERS, 0))

@@ -10,6 +10,7 @@ from agent.model import Device, Finding, Frame
 from agent.ports import FrameJudge
 from agent.video.cascade import Cascade
 from agent.video.gate import DecodeGate
+from agent.video.hearings import Hearings
 from agent.video.key_frames import AskKey, PacedAsking
 from agent.video.reader import StreamReader, VideoConfig
 from runtime.clock import Clock, SystemClock
@@ -28,10 +29,13 @@ class PyavRoom:
         *,
         clock: Clock | None = None,
         gate: Callable[[], DecodeGate] | None = None,
+        hearings: Hearings | None = None,
     ) -> None:
+        """``hearings`` has what was measured of the packet gates before; without it they begin anew."""
         self._config = config or VideoConfig()
         self._clock = clock or SystemClock()
         self._gate = gate
+        self._hearings = hearings
 
     def watch(
         self,
@@ -46,7 +50,8 @@ class PyavRoom:
         """Start reading. ``uri`` is asked anew at every connect and may raise DeviceError; ``ask_key`` hands
         a request for a key frame over to the device room, and returns at once."""
         ask = None if ask_key is None else PacedAsking(ask_key, monotonic=self._clock.monotonic)
-        gate = self._gate() if self._gate else Cascade(ask_key=ask, hour=self._hour)
+        known = None if self._hearings is None else self._hearings.of(device.id)
+        gate = self._gate() if self._gate else Cascade(ask_key=ask, hour=self._hour, agreement=known)
         return StreamReader(
             device,
             uri,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from agent.app import device_of
-from agent.config import Config, load_config, parse_config
+from agent.config import COUNTY, Config, load_config, parse_config
 from agent.config_reference import main, reference
 from agent.errors import ConfigError
 from protocol.words import DeviceClass
@@ -33,6 +33,29 @@ def test_the_least_configuration_has_the_defaults() -> None:
     assert (config.watch.ladder_interval_s, config.watch.failures_to_enter) == (30, 2)
     assert (config.bounds.outbox_rows, config.bounds.grace_h) == (500_000, 72)
     assert (config.monitor.host, config.devices, config.search.subnets) == ("127.0.0.1", (), ())
+
+
+def test_the_box_stands_in_the_county_unless_it_is_told_where() -> None:
+    assert (parse_config(LEAST, where="box.toml").box.latitude, COUNTY[1]) == (COUNTY[0], 110.3)
+    told = parse_config({**LEAST, "box": {**LEAST["box"], "latitude": -33.9, "longitude": 18.4}}, where="b")
+    assert (told.box.latitude, told.box.longitude) == (-33.9, 18.4)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"latitude": 34.5}, "box: latitude（纬度）和 longitude（经度）要同时给出 / "),
+        ({"longitude": 110.3}, "box: latitude（纬度）和 longitude（经度）要同时给出 / "),
+        ({"latitude": 110.3, "longitude": 34.5}, "box.latitude: 数值过大 / "),
+        ({"latitude": -91, "longitude": 0}, "box.latitude: 数值过小 / "),
+        ({"latitude": 34.5, "longitude": 181}, "box.longitude: 数值过大 / "),
+        ({"latitude": "34°30'N", "longitude": 110.3}, "box.latitude: 应为数字 / "),
+        ({"latitude": float("nan"), "longitude": 110.3}, "box.latitude: "),
+    ],
+)
+def test_a_location_that_is_none_is_refused(given: dict[str, Any], said: str) -> None:
+    (problem,) = problems(box={**LEAST["box"], **given})
+    assert problem.startswith(said)
 
 
 def test_all_problems_are_shown_at_once_with_their_place_chinese_first() -> None:

@@ -11,14 +11,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from agent.app import BoxApp, device_of, read_object_model, wall_time
 from agent.config import Config, parse_config
 from agent.detect import EventDebouncer, Moment
 from agent.detect.for_device import judge_for
+from agent.detect.scene_judge import SceneJudge
 from agent.errors import ConfigError
-from agent.model import Frame, ObjectKind
+from agent.model import Frame, ObjectKind, PictureFault
 from agent.services.scene_book import scene_entry
 from agent.services.watcher import confirm_config
 from protocol.words import Phase, SceneTopic
@@ -103,6 +105,50 @@ def test_the_object_model_of_the_configuration_looks_at_what_moves(tmp_path: Pat
     kinds = {f.kind for f in seen if f.present and f.topic is SceneTopic.OBJECT_DETECTED}
     assert kinds <= set(ObjectKind)
     assert kinds
+
+
+@pytest.mark.parametrize(
+    ("location", "sun"),
+    [
+        ({}, True),
+        ({"latitude": 34.5, "longitude": -69.7}, False),
+        ({"latitude": 34.5, "longitude": 5.0}, None),
+    ],
+)
+def test_day_and_night_are_those_of_the_boxs_own_place(
+    tmp_path: Path, location: dict[str, float], sun: bool | None
+) -> None:
+    """Noon in the county is midnight on the other side of the earth, and early morning between them."""
+    key = tmp_path / "mac.key"
+    key.write_text(base64.b64encode(bytes(32)).decode())
+    made = config(
+        box={"id": "village-1", "data_dir": str(tmp_path), **location},
+        centre={"host": "127.0.0.1", "mac_key_file": str(key)},
+        device=[{"id": "barn", "host": "192.0.2.7", "supplementary_light": False}],
+    )
+    noon = Wall(datetime(2026, 6, 21, 4, 40, tzinfo=UTC))
+    app = BoxApp(made, clock=noon, on_fatal=print)
+    try:
+        said = judged_black(
+            app._judge_for(device_of(made.devices[0]), wall=wall_time(noon, "UTC"), objects=None)
+        )
+        assert said == ({PictureFault.DARK, PictureFault.FROZEN} if sun else set())
+        assert app._daylight() is sun
+    finally:
+        app.stop()
+
+
+def judged_black(judge: SceneJudge) -> set[PictureFault | None]:
+    black = np.full((90, 160), 16, np.uint8)
+    return {f.fault for n in range(4) for f in judge.judge(Frame(black, 2.0 * n, 2.0 * n, True)) if f.present}
+
+
+@pytest.mark.parametrize(("row", "said"), [({}, True), ({"supplementary_light": False}, False)])
+def test_by_night_dark_is_a_fault_where_light_should_be(row: dict[str, bool], said: bool) -> None:
+    """The same for the box and for whoever replays a recording."""
+    made = config(device=[{"id": "barn", "host": "192.0.2.7", **row}])
+    judge = judge_for(device_of(made.devices[0]), daylight=lambda: False)
+    assert (PictureFault.DARK in judged_black(judge)) is said
 
 
 def test_a_box_with_another_model_than_configured_does_not_start(tmp_path: Path) -> None:

@@ -156,12 +156,21 @@ def broken(base: Base, fault: str, strength: float, kind: int = 0) -> list[Shot]
 
 
 def under(
-    base: Base, weather: str, share: float = 1.0, *, noise: float | None = None, count: int = SHOTS
+    base: Base,
+    weather: str,
+    share: float = 1.0,
+    *,
+    noise: float | None = None,
+    count: int = SHOTS,
+    infrared: bool = False,
 ) -> list[Shot]:
-    """Pictures of ``base`` in some weather."""
-    return shots(
-        base, lens=lambda planes, number: WEATHERS[weather](planes, share, number), noise=noise, seed=3
-    )
+    """Pictures of ``base`` in some weather; ``infrared``: by the camera's own lamp."""
+
+    def seen(planes: Planes, number: int) -> Planes:
+        planes = WEATHERS[weather](planes, share, number)
+        return WEATHERS["infrared"](planes, 1.0, number) if infrared else planes
+
+    return shots(base, lens=seen, noise=noise, count=count, seed=3)
 
 
 def blended(first: Base, last: Base, steps: int) -> list[Shot]:

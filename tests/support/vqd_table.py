@@ -3,15 +3,20 @@
 ``python -m tests.support.vqd_table``: every fault in every strength on every scene, then every kind of
 weather and light that is no fault; simulated time, confirmation times as a box has them. Exits 1 when a fault
 got no name, a wrong one, or its own later than confirmation time and 70 s, or when anything healthy got one.
+Every core plays a part of it.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
+import multiprocessing
+import os
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -23,6 +28,7 @@ from simulator.video.blemish import BLEMISHES, Planes, warped
 from tests.support.footage import folder
 from tests.support.vqd_stage import (
     FAULTS,
+    SHOTS,
     Base,
     Run,
     Shot,
@@ -45,6 +51,9 @@ WARM_S: Final = 120.0
 LATE_S: Final = 70.0
 """What suspecting takes before confirming begins: six looks of ten seconds to see that a picture shakes."""
 NONE: Final = "-"
+LIMITS_OF: Final = ("street-day", "street-night")
+_BELOW: Final = (0.0, -0.1, -0.2, -0.3, -0.4, -0.5)
+_LIGHT_PARTS: Final = 5
 UNTOLD: Final = {"colour_cast": (False,), "grey": (False, None)}
 """Told while the sun is up only: by night the lamps colour everything, and grey is night mode."""
 
@@ -63,9 +72,11 @@ class Case:
 
 @dataclass(frozen=True)
 class Result:
-    """What was said."""
+    """What was said of a case."""
 
-    case: Case
+    about: str
+    fault: str
+    told: bool
     named: tuple[str, ...]
     after_s: float | None
     why: str
@@ -73,10 +84,14 @@ class Result:
     @property
     def right(self) -> bool:
         """The right name alone and in time; or none where there is none to say."""
-        if self.case.fault == NONE or not self.case.told:
+        if self.fault == NONE or not self.told:
             return not self.named
-        limit = DEFAULT_CONFIRM_S[FAULTS[self.case.fault]] + LATE_S
-        return self.named == (self.case.fault,) and self.after_s is not None and self.after_s <= limit
+        limit = DEFAULT_CONFIRM_S[FAULTS[self.fault]] + LATE_S
+        return self.named == (self.fault,) and self.after_s is not None and self.after_s <= limit
+
+    def __str__(self) -> str:
+        after = "" if self.after_s is None else f" after {self.after_s:.0f} s"
+        return f"{self.about}: {', '.join(self.named) or NONE}{after} [{self.why[:200]}]"
 
 
 def told(case: Case) -> Result:
@@ -85,7 +100,8 @@ def told(case: Case) -> Result:
     names = {fault: name for name, fault in FAULTS.items()}
     first = run.named[0][0] - WARM_S if run.named else None
     why = "; ".join(f"{names[fault]} {reason}" for fault, reason in run.suspected.items())
-    return Result(case, tuple(dict.fromkeys(names[fault] for _, fault in run.named)), first, why)
+    named = tuple(dict.fromkeys(names[fault] for _, fault in run.named))
+    return Result(case.about, case.fault, case.told, named, first, why)
 
 
 def injected(base: Base, fault: str, strength: float, kind: int = 0) -> Case:
@@ -152,6 +168,37 @@ def weathers(base: Base, *, lasts_s: float = 3900.0) -> Iterator[Case]:
     yield over("a lorry for 8 minutes", lorry)
     yield over("infrared night from the start", partial(infrared, switched=False))
     yield over("infrared night, and morning", partial(infrared, switched=True))
+
+
+def nights(base: Base, *, lasts_s: float = 3900.0) -> Iterator[Case]:
+    """Air over one scene by night: under lamps, or in infrared where the scene is one by day."""
+    by_lamps = base.daylight is False
+    noise = None if by_lamps else 8.0
+
+    def dry() -> list[Shot]:
+        return shots(base) if by_lamps else under(base, "infrared", noise=noise)
+
+    def wet(weather: str, share: float = 1.0, count: int = SHOTS) -> list[Shot]:
+        return under(base, weather, share, noise=noise, count=count, infrared=not by_lamps)
+
+    def comes(weather: str) -> Run:
+        growing = [shot for n in range(1, 20) for shot in wet(weather, n / 20, 4)]
+        return Run().play(
+            [
+                Stretch(dry(), WARM_S, False),
+                Stretch(growing, 1200, False, spread=True),
+                Stretch(wet(weather), lasts_s, False),
+            ]
+        )
+
+    def at_once(weather: str) -> Run:
+        return Run().play([Stretch(dry(), WARM_S, False), Stretch(wet(weather), lasts_s, False)])
+
+    light = "night" if by_lamps else "infrared"
+    for weather in ("fog", "dense_fog", "snowfall"):
+        yield Case(f"{base.name} {light}, {weather} comes", NONE, partial(comes, weather))
+    for weather in ("rain", "headlights"):
+        yield Case(f"{base.name} {light}, {weather} at once", NONE, partial(at_once, weather))
 
 
 def lights() -> Iterator[Case]:
@@ -224,45 +271,95 @@ def _tour() -> list[Stretch]:
 def table(results: Sequence[Result]) -> str:
     """Rows: what was put in; columns: what was named."""
     columns = [*FAULTS, NONE]
-    counts = Counter((r.case.fault, name) for r in results if r.case.told for name in r.named or (NONE,))
+    counts = Counter((r.fault, name) for r in results if r.told for name in r.named or (NONE,))
     codes = {name: FAULTS[name].code if name in FAULTS else "none" for name in columns}
     lines = [" " * 18 + " ".join(f"{codes[name]:>4}" for name in columns)]
     for row in columns:
         cells = " ".join(f"{counts[row, name] or '.':>4}" for name in columns)
         lines.append(f"{codes[row]:5}{(row if row != NONE else 'healthy'):13}{cells}")
-    by_rule = sum(not r.case.told for r in results)
+    by_rule = sum(not r.told for r in results)
     lines.append(
         f"{by_rule} 次因规则不判 / not told by rule (colour by night, grey by night and dusk), in none a name"
     )
     return "\n".join(lines)
 
 
-def cases(bases: Sequence[Base], strengths: Sequence[float]) -> Iterator[Case]:
-    """All of them."""
-    for base in bases:
-        yield from faults(base, strengths)
-        if base.daylight:
-            yield from weathers(base)
-    yield from lights()
+@dataclass(frozen=True)
+class Part:
+    """What one process plays at a time."""
+
+    cases: Callable[..., Iterator[Case]]
+    about: str = ""
+    """A scene, a real clip, or nothing where the cases have their own."""
+    nth: int = 0
+    of: int = 1
+    """Every so manieth case of them."""
+
+    def mine(self) -> Iterator[Case]:
+        """Its cases."""
+        all_of_them = self.cases(_base(self.about)) if self.about else self.cases()
+        return itertools.islice(all_of_them, self.nth, None, self.of)
+
+    def results(self) -> list[Result]:
+        """Play it."""
+        cv2.setNumThreads(1)
+        return [told(case) for case in self.mine()]
 
 
-def limits() -> Iterator[str]:
-    """Below the strengths claimed: the weakest of each fault that is still told, on one scene."""
-    base = scene("street-day")
-    for fault, blemish in BLEMISHES.items():
-        if fault == "grey":
-            continue
-        for kind in range(blemish.kinds):
-            weakest = next(
-                (
-                    s
-                    for s in (-0.5, -0.4, -0.3, -0.2, -0.1, 0.0)
-                    if told(injected(base, fault, s, kind)).right
-                ),
-                None,
-            )
-            said = "-" if weakest is None else f"{weakest:+.1f}"
-            yield f"  {FAULTS[fault].code} {fault} kind {kind}: {said}"
+def parts(names: Sequence[str]) -> Iterator[Part]:
+    """All cases: those of each scene, and those that are of none."""
+    yield from (Part(lights, nth=nth, of=_LIGHT_PARTS) for nth in range(_LIGHT_PARTS))
+    for name in names:
+        yield Part(faults, name)
+        if _base(name).daylight:
+            yield Part(weathers, name)
+        if _base(name).daylight is not None:
+            yield Part(nights, name)
+
+
+def _base(name: str) -> Base:
+    return real(name) if "." in name else scene(name)
+
+
+@dataclass(frozen=True)
+class Limit:
+    """One kind of a fault below the strengths claimed."""
+
+    scene: str
+    fault: str
+    kind: int
+
+    def weakest(self) -> float | None:
+        """Down to which strength it is told, all above it too; None when not even the mildest claimed is."""
+        cv2.setNumThreads(1)
+        base = scene(self.scene)
+        if not injected(base, self.fault, _BELOW[0], self.kind).told:
+            return None
+        reached = itertools.takewhile(lambda s: told(injected(base, self.fault, s, self.kind)).right, _BELOW)
+        return min(reached, default=None)
+
+
+def limits() -> list[Limit]:
+    """A clear picture, and one with the noise of the night."""
+    return [
+        Limit(place, fault, kind)
+        for fault, blemish in BLEMISHES.items()
+        if fault != "grey"
+        for kind in range(blemish.kinds)
+        for place in LIMITS_OF
+    ]
+
+
+def limits_table(weakest: Sequence[tuple[Limit, float | None]]) -> str:
+    """Rows: kinds of faults; columns: scenes."""
+    said = {limit: NONE if least is None else f"{least:+.1f}" for limit, least in weakest}
+    lines = [" " * 26 + " ".join(f"{place:>12}" for place in LIMITS_OF)]
+    for limit in said:
+        if limit.scene == LIMITS_OF[0]:
+            cells = (said[Limit(place, limit.fault, limit.kind)] for place in LIMITS_OF)
+            about = f"  {FAULTS[limit.fault].code} {limit.fault} kind {limit.kind}"
+            lines.append(f"{about:26}" + " ".join(f"{cell:>12}" for cell in cells))
+    return "\n".join(lines)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -272,29 +369,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--limits", action="store_true", help="另测最弱可判强度 / also the weakest that is told"
     )
+    parser.add_argument(
+        "--processes", type=int, default=os.cpu_count() or 1, help="并行进程数 / processes side by side"
+    )
     chosen = parser.parse_args(arguments)
-    cv2.setNumThreads(1)
-    bases = [real(name) if "." in name else scene(name) for name in chosen.scene or SCENES]
+    names = list(chosen.scene or SCENES)
     if folder().is_dir() and not chosen.scene:
-        bases += [real(clip) for clip in CLIPS]
+        names += CLIPS
     began = time.monotonic()
-    results = []
-    for case in cases(bases, STRENGTHS):
-        result = told(case)
-        results.append(result)
-        if not result.right:
-            after = "" if result.after_s is None else f" after {result.after_s:.0f} s"
-            print(
-                f"  错 / wrong: {case.about}: {', '.join(result.named) or NONE}{after} [{result.why[:200]}]",
-                flush=True,
-            )
-    print(table(results))
-    wrong = sum(not result.right for result in results)
-    print(f"{len(results)} 例 / cases, {wrong} 错 / wrong, {time.monotonic() - began:.0f} s")
-    if chosen.limits:
-        print("最弱可判强度（0 为所承诺的最轻）/ weakest told (0: the mildest claimed), street-day:")
-        for line in limits():
-            print(line, flush=True)
+    # not forked: a child must not begin with the locks of the codecs' threads held
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(max_workers=max(chosen.processes, 1), mp_context=context) as pool:
+        results = []
+        for some in pool.map(Part.results, parts(names)):
+            results += some
+            for result in some:
+                if not result.right:
+                    print(f"  错 / wrong: {result}", flush=True)
+        print(table(results))
+        wrong = sum(not result.right for result in results)
+        print(f"{len(results)} 例 / cases, {wrong} 错 / wrong, {time.monotonic() - began:.0f} s", flush=True)
+        if chosen.limits:
+            every = limits()
+            print("最弱可判强度（0 为所承诺的最轻）/ weakest told (0: the mildest claimed)")
+            print(limits_table(list(zip(every, pool.map(Limit.weakest, every), strict=True))))
     return 1 if wrong else 0
 
 

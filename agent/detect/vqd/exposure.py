@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from agent.detect.background import quantile
+from agent.detect.background import Grey, quantile
 from agent.detect.vqd.look import COLUMNS, ROWS, Look
 from agent.detect.vqd.reference import FEWEST_BLOCKS, Reference
 from agent.detect.vqd.rules import Opinion, PictureConfig, absent, clear, opinion
@@ -14,8 +14,6 @@ _MID_LUMA = (60.0, 220.0)
 """By night little contrast is little light, and near white it is too much of it."""
 _PALE_RATIO = 0.25
 """Deviation over mean: a dusk is dim, a haze is pale."""
-_CREPT_RATIO = 0.65
-"""Of the contrast of two minutes ago: what takes less at a time is fog."""
 _NEAR_SHARE = 0.25
 """Somebody who stands near has contrast in a hazy picture too, but not in three of four blocks."""
 _FROM_START = 0.56
@@ -48,7 +46,8 @@ def over_bright(look: Look, config: PictureConfig) -> Opinion:
 def low_contrast(
     look: Look, reference: Reference | None, before: Look | None, config: PictureConfig
 ) -> Opinion:
-    """A flat picture that was not so before, flat all over: fog spares what is near, and comes slowly.
+    """A flat picture that was not so before, flat all over: fog spares what is near, and comes slowly, so
+    that of two minutes ago never as much is lost as a fault takes.
 
     ``before`` is a healthy look some minutes ago.
     """
@@ -64,14 +63,22 @@ def low_contrast(
         return opinion(fault, present=present, score=0.6, reason=reason)
     gains = np.sqrt((look.contrast + 1.0) / (reference.contrast + 1.0))
     gain = quantile(gains[telling], 0.5)
-    fog = _near_over_far(np.where(telling, gains, np.nan)) >= config.fog_ratio
-    crept = before is not None and look.spread > _CREPT_RATIO * before.spread
+    fog = _kept_near(gains[telling], _ROW[telling]) >= config.fog_ratio
+    crept = before is not None and look.spread > config.contrast_ratio * before.spread
     return opinion(
         fault,
         present=gain < config.contrast_ratio and not fog and not crept,
         score=clear(config.contrast_ratio - gain, config.contrast_ratio),
         reason=f"deviation {look.spread:.0f} < {limit:.0f} levels, {gain:.0%} of its contrast, near and far",
     )
+
+
+def _kept_near(gains: Grey, rows: np.ndarray) -> float:
+    """What the lowest third of these blocks kept of its contrast, over what the highest did: wherever in the
+    picture there is something to see."""
+    kept = gains[np.argsort(rows, kind="stable")]
+    third = max(kept.size // 3, 1)
+    return float(np.quantile(kept[-third:], _NEAR_SHARE) / max(float(np.median(kept[:third])), 1e-3))
 
 
 def _near_over_far(measure: np.ndarray) -> float:

@@ -18,6 +18,7 @@ _LEAST_STRUCTURE = 1.5
 _SHARPNESS_SPACING_S = 60.0
 """So that 61 values are an hour: what becomes dull within an hour is still told."""
 _BEGUN_VALUES = 30
+_BEST = 0.9
 
 
 @dataclass(slots=True)
@@ -33,6 +34,7 @@ class Reference:
     chroma: Grey | None
     at_s: float
     _sharpness: deque[float] = field(default_factory=lambda: deque(maxlen=61))
+    _contrasts: deque[float] = field(default_factory=lambda: deque(maxlen=61))
     _sharpness_at_s: float = -math.inf
 
     @classmethod
@@ -50,6 +52,7 @@ class Reference:
             at_s=at_s,
         )
         made._sharpness.extend(sharpness(look, made.telling) for look in looks)
+        made._contrasts.extend(contrast_in(look.contrast, made.telling) for look in looks)
         return made
 
     @classmethod
@@ -68,6 +71,7 @@ class Reference:
         """One that was learned before, from its measures."""
         made = cls(small, edges, contrast, down, across, spread, chroma, 0.0)
         made._sharpness.append(usual_sharpness)
+        made._contrasts.append(contrast_in(made.contrast, made.telling))
         return made
 
     def begun(self, at_s: float) -> Reference:
@@ -84,6 +88,7 @@ class Reference:
             at_s,
         )
         made._sharpness.extend([self.usual_sharpness] * _BEGUN_VALUES)
+        made._contrasts.extend([self.best_contrast] * _BEGUN_VALUES)
         return made
 
     def follow(self, look: Look, *, at_s: float, follow_s: float) -> None:
@@ -103,6 +108,7 @@ class Reference:
         if at_s - self._sharpness_at_s >= _SHARPNESS_SPACING_S:
             self._sharpness_at_s = at_s
             self._sharpness.append(sharpness(look, self.telling))
+            self._contrasts.append(contrast_in(look.contrast, self.telling))
 
     @property
     def edged(self) -> Mask:
@@ -120,10 +126,20 @@ class Reference:
         """The median of the last hour."""
         return float(np.median(self._sharpness))
 
+    @property
+    def best_contrast(self) -> float:
+        """The contrast of the telling blocks when they had most, in the same hour; grey levels squared."""
+        return float(np.quantile(self._contrasts, _BEST))
+
 
 def sharpness(look: Look, telling: Mask) -> float:
     """The sharpness that the sharpest quarter of the telling blocks reaches."""
     return quantile(look.sharpness[telling], 0.75) if telling.any() else 0.0
+
+
+def contrast_in(of_blocks: Grey, telling: Mask) -> float:
+    """The contrast that half of the telling blocks reach."""
+    return quantile(of_blocks[telling], 0.5) if telling.any() else 0.0
 
 
 def likeness(look: Look, reference: Reference) -> float | None:

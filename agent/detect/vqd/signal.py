@@ -47,6 +47,11 @@ class Stillness:
     _clocked: bool = field(default=False)
 
     @property
+    def clocked(self) -> bool:
+        """Whether the camera was seen to write the time into its picture."""
+        return self._clocked
+
+    @property
     def suspected(self) -> bool:
         """The last pictures were the same, be it not often enough."""
         return self._same_frames > 1

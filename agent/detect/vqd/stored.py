@@ -154,7 +154,7 @@ class SlowFaults:
             signal.striped(look, reference, config),
             view.moved(look, reference, self._steadiness, config),
             exposure.low_contrast(look, reference, None, config),
-            lens.blurred(look, reference, config),
+            lens.blurred(look, reference, None, config),
             colour.colour_cast(look, reference, config, daylight=daylight),
         ):
             if opinion is None:

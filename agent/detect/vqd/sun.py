@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime
 
-COUNTY = (34.5, 110.3)
-"""Latitude and longitude of the county the product is made for; a degree is four minutes of sun."""
 DAY_DEG = 10.0
 """Sun above this: every outdoor camera works in colour."""
 NIGHT_DEG = -4.0

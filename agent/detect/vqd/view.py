@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from agent.detect.background import Grey
 from agent.detect.vqd.look import Look, shift
 from agent.detect.vqd.reference import Reference, likeness
 from agent.detect.vqd.rules import Opinion, PictureConfig, absent, clear, opinion
 from agent.model import Image, PictureFault
 
+_STEADY_SHARE = 0.5
+"""Of the step that is shaking: a shorter one need not be looked at twice."""
 _UNSURE_LOOKS = 3
 """Looks in a row whose shift nobody can tell: the view is another one."""
 
 
 @dataclass(slots=True)
 class Steadiness:
-    """The shifts of the last looks against the reference."""
+    """The shifts of the last looks against the reference, and the steps between them."""
 
     config: PictureConfig
     _shifts: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=12))
+    _steps: deque[float] = field(default_factory=lambda: deque(maxlen=11))
+    _before: Grey | None = None
+    """The small picture of the last shift."""
     _unsure: int = 0
 
     def see(self, look: Look, reference: Reference) -> None:
@@ -29,24 +36,28 @@ class Steadiness:
         by = shift(look, reference.small)
         if by is not None:
             self._unsure = 0
+            if self._before is not None:
+                self._steps.append(self._step(look, by, self._before))
             self._shifts.append(by)
+            self._before = look.small
             return
         self._unsure += 1
         if self._unsure >= _UNSURE_LOOKS:
-            self._shifts.clear()
+            self.forget()
 
     def forget(self) -> None:
         """The view is another one: its shifts begin anew."""
         self._shifts.clear()
+        self._steps.clear()
+        self._before = None
 
     def shaking(self, config: PictureConfig) -> Opinion:
         """V12: the shift is another at most looks."""
-        recent = np.array(list(self._shifts)[-config.shake_looks :])
-        if len(recent) < config.shake_looks:
+        recent = list(self._steps)[-config.shake_looks + 1 :]
+        if len(recent) < config.shake_looks - 1:
             return absent(PictureFault.SHAKING)
-        steps = np.hypot(*np.diff(recent, axis=0).T)
         limit = config.shake_ratio
-        usual = float(np.median(steps))
+        usual = float(np.median(recent))
         return opinion(
             PictureFault.SHAKING,
             present=usual > limit,
@@ -62,6 +73,15 @@ class Steadiness:
         if np.ptp(recent, axis=0).max() > self.config.shake_ratio:
             return 0.0
         return float(np.hypot(*np.median(recent, axis=0)))
+
+    def _step(self, look: Look, by: tuple[float, float], before: Grey) -> float:
+        """How far the view jumped, as share of the width: by the reference, and by the last look itself where
+        that says less. Against a reference it is no longer like, a view that stands still seems to jump."""
+        apart = math.dist(by, self._shifts[-1])
+        if apart <= _STEADY_SHARE * self.config.shake_ratio:
+            return apart
+        itself = shift(look, before)
+        return apart if itself is None else min(apart, math.hypot(*itself))
 
 
 def moved(look: Look, reference: Reference | None, steadiness: Steadiness, config: PictureConfig) -> Opinion:

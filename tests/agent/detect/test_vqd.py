@@ -8,15 +8,15 @@ import cv2
 import numpy as np
 import pytest
 
-from agent.config import WatchSection
-from agent.detect.confirm import DEFAULT_CONFIRM_S, PictureVerdict
+from agent.config import COUNTY, WatchSection
+from agent.detect.confirm import DEFAULT_CONFIRM_S, Moment, PictureVerdict
 from agent.detect.picture import Opinion, PictureConfig, PictureJudge
 from agent.detect.scene_judge import FAULT_TOPICS
 from agent.detect.vqd.look import Look, shift
 from agent.detect.vqd.signal import noise_levels
-from agent.detect.vqd.sun import COUNTY, daylight, elevation_deg
+from agent.detect.vqd.sun import daylight, elevation_deg
 from agent.detect.vqd.view import same_view
-from agent.model import Frame, Image, PictureFault
+from agent.model import Finding, Frame, Image, PictureFault
 from agent.services.picture_words import fault_sentence
 from agent.services.watcher import confirm_config
 from tests.agent.detect.mini_scene import HEIGHT, WIDTH, Camera, Float, cloth, place
@@ -259,6 +259,75 @@ def test_the_sun_stands_where_almanacs_say() -> None:
     noon = datetime(2026, 6, 21, 12, 2, tzinfo=UTC)
     assert elevation_deg(noon, latitude=51.48, longitude=0.0) == pytest.approx(61.96, abs=0.5)
     assert elevation_deg(noon + timedelta(hours=12), latitude=51.48, longitude=0.0) < -14
+
+
+UNLIT = PictureConfig(supplementary_light=False)
+BLACK = np.full((HEIGHT, WIDTH), 16, np.uint8)
+
+
+@pytest.mark.parametrize(("sun", "told"), [(True, True), (False, False), (None, False)])
+def test_dark_is_a_fault_by_day_only_where_no_lamp_is(*, sun: bool | None, told: bool) -> None:
+    judge = Watched(daylight=sun, config=UNLIT)
+    camera = Camera(np.full((HEIGHT, WIDTH), 18.0, np.float32))
+    for image in camera.looks(30):
+        said = judge.see(image)
+        assert ({one.fault for one in said if one.present} == {PictureFault.DARK}) is bool(told and said)
+        assert not said or PictureFault.OVER_BRIGHT in {one.fault for one in said}, "it was judged"
+    assert [one.fault for one in judge.standing] == [PictureFault.DARK], "and hides what may move"
+
+
+def test_where_a_lamp_is_dark_is_a_fault_by_night_too() -> None:
+    assert Watched(daylight=False).present(BLACK) == {PictureFault.DARK}
+
+
+def test_black_without_lamp_and_clock_is_not_taken_for_frozen() -> None:
+    judge = Watched(daylight=False, config=UNLIT)
+    assert [judge.present(BLACK) for _ in range(60)] == [set()] * 60
+    assert PictureFault.FROZEN in {one.fault for one in judge.standing}
+    by_day = Watched(daylight=True, config=UNLIT)
+    assert [by_day.present(BLACK) for _ in range(60)][-1] == {PictureFault.FROZEN}
+
+
+def test_a_clock_that_stands_is_told_in_the_dark_too() -> None:
+    judge = Watched(daylight=False, config=UNLIT)
+
+    def shown(second: int) -> Image:
+        image = BLACK.copy()
+        cv2.putText(image, f"12:00:{second % 60:02}", (4, 12), cv2.FONT_HERSHEY_SIMPLEX, 0.4, 255, 1)
+        return image
+
+    for second in range(0, 120, 2):
+        assert judge.present(shown(second)) == set()
+    assert [judge.present(shown(120)) for _ in range(60)][-1] == {PictureFault.FROZEN}
+
+
+def test_what_is_confirmed_by_day_outlasts_a_night_without_lamp() -> None:
+    """Through dusk and night nothing denies it; the next good picture does."""
+    sun: list[bool | None] = [True]
+    judge, verdict = PictureJudge(UNLIT, daylight=lambda: sun[0]), PictureVerdict()
+    camera, at_s = Camera(), 0.0
+
+    def plays(minutes: float, scene: Float | None) -> PictureFault | None:
+        nonlocal at_s
+        for _ in range(int(minutes * 6)):
+            at_s += 10.0
+            said = judge.judge(Frame(camera.look(scene), at_s, at_s, True))
+            findings = [
+                Finding(FAULT_TOPICS[o.fault], o.present, o.score, o.reason, fault=o.fault) for o in said
+            ]
+            state = verdict.see(findings, Moment(at_s, datetime(2026, 1, 1, tzinfo=UTC)))
+        return state.fault
+
+    night = np.full((HEIGHT, WIDTH), 18.0, np.float32)
+    assert plays(3, None) is None
+    assert plays(14, cloth()) is PictureFault.COVERED
+    sun[0] = None
+    assert plays(5, night) is PictureFault.COVERED
+    sun[0] = False
+    assert plays(60, night) is PictureFault.COVERED
+    sun[0] = True
+    assert plays(3, None) is None
+    assert plays(7, night) is PictureFault.DARK
 
 
 @pytest.mark.parametrize("fault", list(PictureFault))

@@ -74,6 +74,8 @@ BOX = """
 id = "b1"
 data_dir = "/tmp/b1"
 time_zone = "Asia/Urumqi"
+latitude = 43.8
+longitude = 87.6
 [centre]
 host = "centre"
 mac_key_file = "/tmp/mac"
@@ -83,6 +85,7 @@ motion_hold_s = 9
 id = "b1-01"
 class = "ptz_dome"
 host = "10.0.0.1"
+supplementary_light = false
 [[device.zone]]
 name = "gate"
 corners = [[0.1, 0.1], [0.5, 0.1], [0.5, 0.5]]
@@ -100,7 +103,10 @@ def test_of_a_box_the_device_brings_zones_class_and_times(tmp_path: Path) -> Non
     assert setting.watch.motion_hold_s == 9
     assert setting.device_class is DeviceClass.PTZ_DOME
     assert setting.time_zone == "Asia/Urumqi"
-    assert not thresholds_of(setting, []).detect.picture.fixed_view
+    assert setting.location == (43.8, 87.6)
+    picture = thresholds_of(setting, []).detect.picture
+    assert not picture.fixed_view
+    assert not picture.supplementary_light
     for device, words in ((None, "--device"), ("b1-09", "b1-01, b1-02")):
         with pytest.raises(ConfigError, match=words):
             read_setting(path, device=device)
@@ -161,5 +167,5 @@ def test_values_that_cannot_be_are_refused(change: str) -> None:
 
 def test_every_name_offered_can_be_set() -> None:
     for name in names():
-        value = "true" if name == "picture.fixed_view" else "2"
+        value = "true" if name in ("picture.fixed_view", "picture.supplementary_light") else "2"
         assert thresholds_of(Setting(), [f"{name}={value}"]) != thresholds_of(Setting(), [])

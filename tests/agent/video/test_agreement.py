@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import math
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -54,6 +58,33 @@ def test_what_was_measured_long_ago_fades() -> None:
     assert agreement.hearing(3) is not Hearing.WOLF
 
 
+def test_what_was_measured_before_goes_on() -> None:
+    before = Agreement()
+    for _ in range(10):
+        before.alarm(right=False, hour=3)
+        before.finding(heard=True, hour=15)
+    after = Agreement.of(json.loads(json.dumps(before.counts)))
+    assert [after.hearing(hour) for hour in range(24)] == [before.hearing(hour) for hour in range(24)]
+    assert after.hearing(3) is Hearing.WOLF
+    assert after.counts == before.counts
+
+
+def rows(*last: object) -> list[object]:
+    return [*([0, 0, 0, 0] for _ in range(24)), *last]
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [
+        None, {}, [], "x", rows(), rows([0, 0, 0]), rows("abcd"), rows([0, 1, 0, 0]), rows([9, 0, 0, -1]),
+        rows([99, 0, 0, 0]), rows([math.nan, 0, 0, 0]), rows([True, 0, 0, 0]), rows(["1", "1", "1", "1"]),
+    ],
+)  # fmt: skip
+def test_counts_that_are_none_are_refused(counts: object) -> None:
+    with pytest.raises(ValueError, match=r"not the counts|four numbers|no shares"):
+        Agreement.of(counts)
+
+
 @given(st.lists(st.tuples(st.booleans(), st.booleans(), st.integers(-100, 100)), max_size=300))
 def test_shares_stay_shares(history: list[tuple[bool, bool, int]]) -> None:
     agreement = Agreement()
@@ -66,3 +97,4 @@ def test_shares_stay_shares(history: list[tuple[bool, bool, int]]) -> None:
     for shares in (agreement._lately, *agreement._hours):
         assert 0 <= shares.right <= shares.alarms <= 64
         assert 0 <= shares.heard <= shares.found <= 64
+    assert Agreement.of(agreement.counts).counts == agreement.counts
